@@ -1,0 +1,1 @@
+"""The infrastructure program of Plinth and the commands that operate it."""

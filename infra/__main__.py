@@ -1,0 +1,17 @@
+"""The Pulumi program: settings, guards, providers, the system, its outputs."""
+
+import os
+
+import pulumi
+
+from infra import emulation, gate, program, providers
+from infra.errors import PlinthError
+from infra.settings import Settings
+
+try:
+    settings = Settings.load()
+    emulation.require_loopback(settings, os.environ)
+    gate.require_accepted_preview(settings)
+    program.build(settings, providers.build(settings)).export()
+except PlinthError as error:
+    raise pulumi.RunError(str(error)) from None  # the engine shows the message alone, no traceback

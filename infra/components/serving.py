@@ -1,0 +1,251 @@
+"""One model service in the cluster: pods, the way to them, and what they may reach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from infra.naming import FIELD_MANAGER
+
+PORT = 3000
+"""Port on which BentoML answers, metrics included (BentoML's default)."""
+USER_ID = 10034
+"""User of the serving process: above 10000, so that it meets no user of the node."""
+REQUEST_TIMEOUT_SECONDS = 10
+"""Longest answer, in seconds; must match ``traffic.timeout`` of the service."""
+DRAIN_SECONDS = 10
+"""Seconds between leaving the gateway and SIGTERM: BentoML does not refuse new connections after
+SIGTERM, it lets them hang, so none may arrive any more by then."""
+GRACE_SECONDS = DRAIN_SECONDS + REQUEST_TIMEOUT_SECONDS + 5
+"""Seconds until a pod is killed: drained, last answers given, and a margin."""
+CPU_BURST = 4
+"""CPU limit as a multiple of the request: a cold start and a burst may borrow idle cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingArgs:
+    """What a service needs to know.
+
+    Args:
+        service: Name of the service; also its host name under the gateway's domain.
+        namespace: Namespace in which its pods run.
+        image: Image by digest.
+        model_digest: Digest of the model that the image carries; shown on every pod.
+        replicas: Pods.
+        cpu_millicores: CPU that each pod asks for.
+        memory_mib: Memory that each pod asks for and may use.
+        gateway: Name of the gateway.
+        gateway_namespace: Namespace of the gateway; the only place from which requests may come.
+        domain: Domain of the gateway.
+    """
+
+    service: str
+    namespace: pulumi.Input[str]
+    image: str
+    model_digest: str
+    replicas: int
+    cpu_millicores: int
+    memory_mib: int
+    gateway: pulumi.Input[str]
+    gateway_namespace: pulumi.Input[str]
+    domain: str
+
+
+class Serving(pulumi.ComponentResource):
+    """A service that can lose a pod, roll without losing a request, and be reached only by the gateway."""
+
+    hostname: pulumi.Output[str]
+    """Host name at which the gateway answers for the service; known when the pods are ready."""
+
+    def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Place the pods, then the way to them."""
+        super().__init__("plinth:serving:Serving", name, None, opts)
+        labels = {"app.kubernetes.io/name": args.service, "app.kubernetes.io/part-of": "plinth"}
+        child = pulumi.ResourceOptions(parent=self)
+
+        def metadata(annotations: Mapping[str, str] | None = None) -> kubernetes.meta.v1.ObjectMetaArgs:
+            return kubernetes.meta.v1.ObjectMetaArgs(
+                name=args.service,
+                namespace=args.namespace,
+                labels=labels,
+                annotations=FIELD_MANAGER | dict(annotations or {}),
+            )
+
+        account = kubernetes.core.v1.ServiceAccount(
+            f"{name}-account", metadata=metadata(), automount_service_account_token=False, opts=child
+        )
+        network = kubernetes.networking.v1.NetworkPolicy(
+            f"{name}-from-gateway", metadata=metadata(), spec=_from_gateway(labels, args), opts=child
+        )
+        budget = kubernetes.policy.v1.PodDisruptionBudget(
+            f"{name}-budget",
+            metadata=metadata(),
+            spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
+                min_available=args.replicas - 1,
+                selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
+            ),
+            opts=child,
+        )
+        deployment = kubernetes.apps.v1.Deployment(
+            name,
+            metadata=metadata(annotations={"plinth.dev/model-digest": args.model_digest}),
+            spec=kubernetes.apps.v1.DeploymentSpecArgs(
+                replicas=args.replicas,
+                selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
+                strategy=kubernetes.apps.v1.DeploymentStrategyArgs(
+                    type="RollingUpdate",
+                    rolling_update=kubernetes.apps.v1.RollingUpdateDeploymentArgs(
+                        max_unavailable=0, max_surge=1
+                    ),
+                ),
+                template=_pod(labels, args, account.metadata.name),
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[network],
+                custom_timeouts=pulumi.CustomTimeouts(create="5m", update="10m", delete="2m"),
+            ),
+        )
+        service = kubernetes.core.v1.Service(
+            f"{name}-service",
+            metadata=metadata(),
+            spec=kubernetes.core.v1.ServiceSpecArgs(
+                selector=labels,
+                ports=[kubernetes.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
+            ),
+            opts=child,
+        )
+        hostname = f"{args.service}.{args.domain}"
+        route = kubernetes.apiextensions.CustomResource(
+            f"{name}-route",
+            api_version="gateway.networking.k8s.io/v1",
+            kind="HTTPRoute",
+            metadata=metadata(),
+            spec={
+                "parentRefs": [{"name": args.gateway, "namespace": args.gateway_namespace}],
+                "hostnames": [hostname],
+                "rules": [
+                    {
+                        # The server's own pages (/docs, /metrics, /schema) stay inside.
+                        "matches": [{"path": {"type": "PathPrefix", "value": "/v1/"}}],
+                        "backendRefs": [{"name": service.metadata.name, "port": 80}],
+                        "timeouts": {"request": f"{REQUEST_TIMEOUT_SECONDS}s"},
+                    }
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+        )
+        self.hostname = pulumi.Output.all(route.urn, budget.urn).apply(lambda _: hostname)
+        self.register_outputs({"hostname": self.hostname})
+
+
+def _from_gateway(
+    labels: dict[str, str], args: ServingArgs
+) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
+    """Allow what comes from the gateway's namespace on the service's port, and nothing out."""
+    return kubernetes.networking.v1.NetworkPolicySpecArgs(
+        pod_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
+        policy_types=["Ingress", "Egress"],
+        ingress=[
+            kubernetes.networking.v1.NetworkPolicyIngressRuleArgs(
+                from_=[
+                    kubernetes.networking.v1.NetworkPolicyPeerArgs(
+                        namespace_selector=kubernetes.meta.v1.LabelSelectorArgs(
+                            match_labels={"kubernetes.io/metadata.name": args.gateway_namespace}
+                        )
+                    )
+                ],
+                ports=[kubernetes.networking.v1.NetworkPolicyPortArgs(port=PORT, protocol="TCP")],
+            )
+        ],
+    )
+
+
+def _pod(
+    labels: dict[str, str], args: ServingArgs, account: pulumi.Input[str]
+) -> kubernetes.core.v1.PodTemplateSpecArgs:
+    """Return the pod: restricted, without a token, spread over nodes, drained before it ends."""
+    return kubernetes.core.v1.PodTemplateSpecArgs(
+        metadata=kubernetes.meta.v1.ObjectMetaArgs(
+            labels=labels, annotations={"plinth.dev/model-digest": args.model_digest}
+        ),
+        spec=kubernetes.core.v1.PodSpecArgs(
+            service_account_name=account,
+            automount_service_account_token=False,
+            enable_service_links=False,
+            node_selector={"plinth.dev/pool": "serving"},
+            termination_grace_period_seconds=GRACE_SECONDS,
+            topology_spread_constraints=[
+                kubernetes.core.v1.TopologySpreadConstraintArgs(
+                    max_skew=1,
+                    topology_key="kubernetes.io/hostname",
+                    when_unsatisfiable="ScheduleAnyway",
+                    label_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
+                )
+            ],
+            security_context=kubernetes.core.v1.PodSecurityContextArgs(
+                run_as_non_root=True,
+                run_as_user=USER_ID,
+                run_as_group=USER_ID,
+                fs_group=USER_ID,
+                seccomp_profile=kubernetes.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+            ),
+            containers=[_container(args)],
+            volumes=[
+                kubernetes.core.v1.VolumeArgs(
+                    name=volume, empty_dir=kubernetes.core.v1.EmptyDirVolumeSourceArgs(size_limit=size)
+                )
+                for volume, size in (("bentoml-home", "256Mi"), ("tmp", "64Mi"))
+            ],
+        ),
+    )
+
+
+def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
+    return kubernetes.core.v1.ContainerArgs(
+        name="serve",
+        image=args.image,
+        ports=[kubernetes.core.v1.ContainerPortArgs(name="http", container_port=PORT)],
+        env=[
+            kubernetes.core.v1.EnvVarArgs(name="BENTOML_DO_NOT_TRACK", value="True"),
+            kubernetes.core.v1.EnvVarArgs(name="BENTOML_HOME", value="/home/bentoml"),
+            kubernetes.core.v1.EnvVarArgs(name="OMP_NUM_THREADS", value="1"),
+            # The image is read-only and known by its digest; nothing may be written beside the code.
+            kubernetes.core.v1.EnvVarArgs(name="PYTHONDONTWRITEBYTECODE", value="1"),
+        ],
+        resources=kubernetes.core.v1.ResourceRequirementsArgs(
+            requests={"cpu": f"{args.cpu_millicores}m", "memory": f"{args.memory_mib}Mi"},
+            limits={"cpu": f"{args.cpu_millicores * CPU_BURST}m", "memory": f"{args.memory_mib}Mi"},
+        ),
+        # A pod may take a minute to load its model before anything else judges it.
+        startup_probe=_probe("/readyz", period=2, failures=30, timeout=3),
+        readiness_probe=_probe("/readyz", period=2, failures=2, timeout=3),
+        liveness_probe=_probe("/livez", period=10, failures=3, timeout=5),
+        lifecycle=kubernetes.core.v1.LifecycleArgs(
+            pre_stop=kubernetes.core.v1.LifecycleHandlerArgs(
+                sleep=kubernetes.core.v1.SleepActionArgs(seconds=DRAIN_SECONDS)
+            )
+        ),
+        security_context=kubernetes.core.v1.SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            run_as_non_root=True,
+            capabilities=kubernetes.core.v1.CapabilitiesArgs(drop=["ALL"]),
+            seccomp_profile=kubernetes.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+        ),
+        volume_mounts=[
+            kubernetes.core.v1.VolumeMountArgs(name="bentoml-home", mount_path="/home/bentoml"),
+            kubernetes.core.v1.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108 - inside the pod
+        ],
+    )
+
+
+def _probe(path: str, *, period: int, failures: int, timeout: int) -> kubernetes.core.v1.ProbeArgs:
+    """Return an HTTP probe; all times in seconds."""
+    return kubernetes.core.v1.ProbeArgs(
+        http_get=kubernetes.core.v1.HTTPGetActionArgs(path=path, port="http"),
+        period_seconds=period,
+        failure_threshold=failures,
+        timeout_seconds=timeout,
+    )

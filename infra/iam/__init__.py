@@ -1,0 +1,1 @@
+"""Permissions as typed data: statements, documents and the policies that are built from them."""

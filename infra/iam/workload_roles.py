@@ -1,0 +1,142 @@
+"""Roles of what runs: the cluster, its nodes, and each workload by EKS Pod Identity. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infra.iam.roles import READ_KEY, USE_KEY
+from infra.iam.scope import Scope
+from infra.iam.service_roles import pod_identity_trust, service_trust
+from infra.iam.statements import Statement, document
+
+CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
+"""What EKS itself needs to run a control plane (EKS user guide, cluster role)."""
+NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
+"""What a node needs to join and to pull. The CNI is a workload with a role of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadRole:
+    """The role of a workload: its service account's pods, and no other pod, are it.
+
+    Args:
+        name: End of the role's name.
+        description: What the workload does with AWS.
+        namespace: Namespace of the service account.
+        service_account: Its name.
+        managed_policies: Names of AWS's own policies.
+        statements: What else it may do.
+    """
+
+    name: str
+    description: str
+    namespace: str
+    service_account: str
+    managed_policies: Sequence[str] = ()
+    statements: Sequence[Statement] = ()
+
+    def policy(self) -> str | None:
+        """Return its own policy document, or None when it has none."""
+        return document(*self.statements) if self.statements else None
+
+
+def cluster_trust(scope: Scope) -> str:
+    """Return the trust of the control plane's role."""
+    return service_trust("eks.amazonaws.com", account_id=scope.account_id)
+
+
+def node_trust(scope: Scope) -> str:
+    """Return the trust of the nodes' role; EC2 does not say for whom its instances start."""
+    return service_trust("ec2.amazonaws.com", account_id=scope.account_id, source_account=False)
+
+
+def workload_trust(scope: Scope) -> str:
+    """Return the trust of every workload's role."""
+    return pod_identity_trust(account_id=scope.account_id, cluster_arn=scope.cluster_arn)
+
+
+def system_workloads() -> list[WorkloadRole]:
+    """Return the workloads that EKS's own add-ons are."""
+    return [
+        WorkloadRole(
+            name="vpc-cni",
+            description="Gives pods their addresses.",
+            namespace="kube-system",
+            service_account="aws-node",
+            managed_policies=["AmazonEKS_CNI_Policy"],
+        ),
+        WorkloadRole(
+            name="ebs-csi",
+            description="Makes and attaches volumes.",
+            namespace="kube-system",
+            service_account="ebs-csi-controller-sa",
+            managed_policies=["service-role/AmazonEBSCSIDriverPolicy"],
+        ),
+    ]
+
+
+def model_service(scope: Scope, service: str) -> WorkloadRole:
+    """Return the role of a model service: its model in, its decisions out, features of one subject."""
+    return WorkloadRole(
+        name=f"serve-{service}",
+        description=f"Reads the model of {service} and features, writes its decisions.",
+        namespace="serving",
+        service_account=service,
+        statements=[
+            Statement(
+                sid="ReadOwnModel",
+                actions=["s3:GetObject", "s3:GetObjectVersion"],
+                resources=[f"{scope.bucket('artifacts')}/models/{service}/*"],
+            ),
+            Statement(
+                # PutObject alone: what is written stays unreadable to the writer, and Object Lock keeps it.
+                sid="WriteOwnDecisions",
+                actions=["s3:PutObject"],
+                resources=[f"{scope.bucket('decisions')}/{service}/*"],
+            ),
+            Statement(
+                sid="ReadFeatures",
+                actions=["dynamodb:GetItem", "dynamodb:Query"],
+                resources=scope.table("features"),
+            ),
+            Statement(
+                sid="DecryptModelsAndFeatures",
+                actions=READ_KEY,
+                resources=[scope.keys],
+                conditions=scope.key_aliases("artifacts", "features"),
+            ),
+            Statement(
+                sid="EncryptDecisions",
+                actions=["kms:GenerateDataKey"],
+                resources=[scope.keys],
+                conditions=scope.key_aliases("decisions"),
+            ),
+        ],
+    )
+
+
+def gpu_training(scope: Scope) -> WorkloadRole:
+    """Return the role of training on GPUs: data in, models out."""
+    return WorkloadRole(
+        name="gpu-training",
+        description="Trains on GPUs: reads data and features, writes models.",
+        namespace="gpu",
+        service_account="gpu-workload",
+        statements=[
+            Statement(
+                sid="ReadTrainingData",
+                actions=["s3:GetObject"],
+                resources=scope.objects("data", "features"),
+            ),
+            Statement(
+                sid="WriteModels",
+                actions=["s3:PutObject"],
+                resources=[f"{scope.bucket('artifacts')}/models/*"],
+            ),
+            Statement(
+                sid="UseKeys",
+                actions=USE_KEY,
+                resources=[scope.keys],
+                conditions=scope.key_aliases("data", "features", "artifacts"),
+            ),
+        ],
+    )

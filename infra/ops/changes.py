@@ -1,0 +1,208 @@
+"""Preview and up: nothing is changed that was not previewed and accepted."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from infra import gate
+from infra.errors import PlinthError, RefusedError
+from infra.local import isolation, session, toolchain
+from infra.ops import adopt, environment, releases, state
+from infra.ops.console import Steps, screen
+from infra.ops.engine import Engine, end_leftovers
+from infra.ops.events import UNCHANGED, Run
+from infra.settings import RELEASES_VARIABLE, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A stack that can be worked on: its settings, its engine, what it was before."""
+
+    settings: Settings
+    engine: Engine
+    state: str
+    behind: bool
+    """True when the state may lag behind the world, so that a refresh must come first."""
+
+
+def stack_settings(file: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings in a stack file.
+
+    Raises:
+        SettingsError: With every mistake of the file.
+    """
+    return Settings.from_file(file, environ=os.environ if environ is None else environ)
+
+
+def prepare(file: Path, steps: Steps) -> Ready:
+    """Bring up everything that a preview needs: tools, platform, built services, readable state.
+
+    Args:
+        file: The stack file: a committed one, or the emulated copy of one.
+        steps: Where progress is shown.
+
+    Raises:
+        PlinthError: One of them cannot be had; says which and what to do.
+    """
+    wanted = stack_settings(file)
+    stack = wanted.environment
+    if not wanted.aws.emulated:
+        raise PlinthError(
+            f"Stack '{stack}' lives on AWS, and this version changes and previews emulated stacks only.",
+            where=f"stacks/{file.name}, key plinth:aws.emulated",
+            fix=f"./plinth preview --stack {stack} --emulate works on a copy of it on the local platform.",
+        )
+    with steps.step("toolchain"):
+        tools = toolchain.ensure(progress=lambda event: steps.say(told(event)))
+    with steps.step("local platform"):
+        platform = session.start(
+            lambda part, part_state, message: steps.say(f"{part} {part_state} {message}".strip()), tools=tools
+        )
+    with steps.step("services"):
+        steps.say("training and packing what changed")
+        releases.build(wanted)
+    with steps.step("state"):
+        end_leftovers()
+        restored = state.repair(stack)
+        if restored is not None:
+            screen.note(
+                f"the state file was damaged; restored {restored.name}, and refreshing from the world"
+            )
+        state.clear_stale_locks(stack)
+        state.ensure_stack(stack)
+        environ = environment.complete(environment.variables(wanted, file, tools, platform))
+        isolation.require_proxy(environ)
+    return Ready(
+        settings=stack_settings(file, {RELEASES_VARIABLE: environ[RELEASES_VARIABLE]}),
+        engine=Engine(stack, environ, tools.bin("pulumi")),
+        state=state.digest(stack),
+        behind=restored is not None or state.interrupted(stack),
+    )
+
+
+def preview(ready: Ready, steps: Steps, *, accept_as: str | None = None) -> Run:
+    """Preview the stack, judge it, and write an acceptance when the gates (and the person) agree.
+
+    Raises:
+        RefusedError: A mandatory policy is violated; nothing was touched.
+        PlinthError: The program does not run.
+    """
+    with steps.step("preview"):
+        options = ["--refresh"] if ready.behind else []
+        run = ready.engine.run("preview", *options, listener=lambda r: steps.say(f"{len(r.steps)} resources"))
+    judge(run, ready.settings.environment)
+    by = accept_as or ("gates" if ready.settings.approval == "gates" else None)
+    if by is not None:
+        gate.Acceptance(
+            stack=ready.settings.environment,
+            subject=gate.subject(ready.settings),
+            state=ready.state,
+            accepted_by=by,
+            accepted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            changes=run.changes,
+        ).write(environment.acceptance_file(ready.settings.environment))
+    return run
+
+
+def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | None]:
+    """Preview, check the acceptance, then change; nothing to change is done at once.
+
+    Args:
+        ready: The stack, prepared.
+        steps: Where progress is shown.
+        adopt_existing: Take what the account already has into the state instead of failing on it.
+
+    Returns:
+        What the preview said, and what the change said (None when there was nothing to change).
+
+    Raises:
+        RefusedError: A gate said no; nothing was touched.
+        PlinthError: The change failed; what was done stands in the state and the next up goes on.
+    """
+    stack = ready.settings.environment
+    planned = preview(ready, steps)
+    if not planned.changes and not ready.behind:
+        return planned, None
+    gate.require(
+        gate.Acceptance.read(environment.acceptance_file(stack)), ready.settings, state=state.digest(stack)
+    )
+    total = sum(planned.changes.values())
+    run = _change(ready, steps, total)
+    adopted: set[str] = set()
+    # The engine stops at the first things that exist already, and more may come to light after them.
+    while found := [step for step in adopt.collisions(run) if step.urn not in adopted]:
+        names = ", ".join(sorted({step.name for step in found}))
+        if not adopt_existing:
+            raise PlinthError(
+                f"This account already has {names}, and the state of stack '{stack}' does not know them.",
+                where="left behind by a run that was cut off, or made by hand",
+                fix=f"Look at them. When they are this stack's: ./plinth up --stack {stack} --adopt",
+            )
+        with steps.step("adopt"):
+            steps.say(names)
+            ready.engine.adopt(adopt.write(found))
+        adopted |= {step.urn for step in found}
+        run = _change(ready, steps, total)
+    judge(run, stack)
+    return planned, run
+
+
+def _change(ready: Ready, steps: Steps, total: int) -> Run:
+    with steps.step("change"):
+        options = ["--refresh"] if ready.behind else []
+        return ready.engine.run(
+            "up",
+            "--yes",
+            "--skip-preview",
+            *options,
+            listener=lambda run: steps.say(f"{run.done} of {total} resources"),
+        )
+
+
+def judge(run: Run, stack: str) -> None:
+    """Raise what a run of the engine found wrong, everything at once.
+
+    Raises:
+        RefusedError: Mandatory policies are violated.
+        PlinthError: The program or a provider failed.
+    """
+    if run.blocking:
+        lines = [f"{len(run.blocking)} violation(s) of mandatory policies in stack '{stack}':"]
+        for violation in run.blocking:
+            resource = violation.urn.rsplit("::", 1)[-1]
+            lines.append(f"  - {resource}: {violation.policy}: {violation.message}")
+        raise RefusedError(
+            "\n".join(lines),
+            where="policies/, judged by the engine before any resource was touched",
+            fix="Correct the resources above; each line ends with its remedy.",
+        )
+    if run.exit_code:
+        detail = "\n".join(f"  - {line}" for line in run.errors) or "  - the engine gave no reason"
+        raise PlinthError(
+            f"Stack '{stack}' could not be worked out or changed:\n{detail}",
+            where="./plinth logs engine",
+            fix="Correct the cause and run the same command again; it goes on from what was done.",
+        )
+
+
+def report(run: Run) -> dict[str, Any]:
+    """Return a preview as data for ``--json``."""
+    return {
+        "changes": run.changes,
+        "steps": [
+            {"operation": s.operation, "type": s.type, "name": s.name, "differences": list(s.differences)}
+            for s in run.steps
+            if s.operation not in UNCHANGED
+        ],
+        "violations": [asdict(violation) for violation in run.violations],
+        "warnings": run.warnings,
+    }
+
+
+def told(event: toolchain.Event) -> str:
+    """Return one line about the making of a tool: what, how far, for how long."""
+    share = "" if event.fraction is None else f" {event.fraction:.0%}"
+    return f"{event.part}: {event.phase}{share}, {event.elapsed_seconds:.0f} s; {event.message}"

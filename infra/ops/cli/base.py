@@ -1,0 +1,38 @@
+"""The application that all commands belong to, and the options that they share."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from infra.ops.console import screen
+
+app = typer.Typer(
+    name="plinth",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Production AI services from one Pulumi program, on a laptop or on AWS.\n\n"
+    "Start with [bold]./plinth up[/], then [bold]./plinth predict[/]. Ctrl-C is safe at any time: "
+    "what was done is kept and the next [bold]up[/] goes on.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong settings, 4 refused by a gate, 5 busy, "
+    "6 platform or toolchain, 7 state, 130 stopped by Ctrl-C.",
+)
+toolchain_app = typer.Typer(no_args_is_help=True, help="The engine, providers and cluster programs.")
+app.add_typer(toolchain_app, name="toolchain")
+
+Stack = Annotated[
+    str, typer.Option("--stack", "-s", envvar="PLINTH_STACK", help="Which environment: a file in stacks/.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+
+
+@app.callback()
+def options(
+    no_colour: Annotated[
+        bool, typer.Option("--no-color", help="No colours (NO_COLOR does the same).")
+    ] = False,
+) -> None:
+    """Set what holds for every command."""
+    screen.set_colour(wanted=not (no_colour or os.environ.get("NO_COLOR")))

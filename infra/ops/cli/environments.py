@@ -1,0 +1,198 @@
+"""Commands that change an environment or look at it."""
+
+import contextlib
+import json
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from infra.errors import Exit, PlinthError
+from infra.local.paths import home
+from infra.ops.cli.base import Json, Stack, app
+from infra.ops.console import Steps, screen
+
+
+@app.command()
+def up(
+    stack: Stack = "local",
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take what the account already has into the state, on AWS too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring an environment up, or bring it to what the program says: preview, gates, change.
+
+    The first run gets or builds the toolchain (minutes, once for all clones). A run with nothing to
+    change takes seconds. Refused changes (exit code 4) have touched nothing.
+    """
+    from infra.ops import changes, emulated, lock, status
+
+    steps = Steps()
+    file = emulated.stack_file(stack)
+    changes.stack_settings(file)  # mistakes of the file show before anything is started
+    with lock.exclusive(f"up --stack {stack}"), steps.shown():
+        ready = changes.prepare(file, steps)
+        planned, done = changes.up(ready, steps, adopt_existing=adopt or ready.settings.aws.emulated)
+        with steps.step("status"):
+            found = status.wait(stack)
+    if as_json:
+        screen.json(
+            {
+                "changes": (done or planned).changes,
+                "warnings": (done or planned).warnings,
+                "seconds": steps.seconds(),
+                "status": status.as_json(found),
+            }
+        )
+    else:
+        summary = ", ".join(f"{n} {op}" for op, n in planned.changes.items()) or "nothing to change"
+        screen.out.print(f"[bold green]Stack {stack} is up[/]: {summary}.")
+        for service in found.services:
+            screen.out.print(f"  {service.name}: {service.url}   (./plinth predict --service {service.name})")
+    if not found.healthy:
+        raise PlinthError("; ".join(found.problems), fix="./plinth status")
+
+
+@app.command()
+def preview(
+    stack: Stack = "local",
+    accept_as: Annotated[
+        str | None, typer.Option(help="Your name: accept this preview, so that `up` may carry it out.")
+    ] = None,
+    emulate: Annotated[
+        bool, typer.Option("--emulate", help="Work on a copy of the stack on a local platform of its own.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what `up` would change, judged by every policy; nothing is changed.
+
+    Where the stack says `approval: person`, `up` refuses until somebody ran this with --accept-as.
+    With --emulate, a stack that lives on AWS is previewed without any account: same program, same
+    settings, but for the account, the emulation and the gateway's controller.
+    """
+    from infra.ops import changes, emulated, lock
+
+    steps = Steps()
+    committed = emulated.stack_file(stack)
+    changes.stack_settings(committed)
+    with contextlib.ExitStack() as during:
+        file = during.enter_context(emulated.platform_of(stack)) if emulate else committed
+        during.enter_context(lock.exclusive(f"preview --stack {stack}"))
+        during.enter_context(steps.shown())
+        ready = changes.prepare(file, steps)
+        run = changes.preview(ready, steps, accept_as=None if emulate else accept_as)
+    if as_json:
+        screen.json(changes.report(run))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("operation", "type", "name", "differs in"):
+        table.add_column(column)
+    rows = changes.report(run)["steps"]
+    for row in rows:
+        table.add_row(row["operation"], row["type"], row["name"], ", ".join(row["differences"]))
+    if rows:
+        screen.out.print(table)
+    summary = ", ".join(f"{n} {op}" for op, n in run.changes.items()) or "nothing to change"
+    screen.out.print(f"[bold]{summary}[/]; policies: no mandatory violation.")
+    if accept_as:
+        screen.out.print(f"Accepted by {accept_as}; ./plinth up may carry it out within 24 hours.")
+    elif emulate:
+        screen.out.print("Previewed on an emulated copy; it accepts nothing for the real stack.")
+    elif ready.settings.approval == "person":
+        screen.out.print("A person has to accept it: ./plinth preview --accept-as 'YOUR NAME'")
+
+
+@app.command()
+def status(stack: Stack = "local", as_json: Json = False) -> None:
+    """Say what is running, and what is wrong with it. Exit code 0 only when everything is well."""
+    from infra.ops import emulated
+    from infra.ops import status as module
+
+    emulated.stack_file(stack)  # a stack that does not exist is not one that is down
+    found = module.collect(stack)
+    if as_json:
+        screen.json(module.as_json(found))
+    else:
+        module.show(found)
+    if not found.healthy:
+        raise typer.Exit(Exit.FAILED)
+
+
+@app.command()
+def predict(
+    stack: Stack = "local",
+    service: Annotated[str, typer.Option(help="Which model service to ask.")] = "credit-risk",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--input", "-i", help="JSON file with the request, '-' for standard input; else its example."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a deployed service for a decision, through the gateway, as a client would."""
+    from infra.ops import emulated
+    from infra.ops import predict as module
+
+    emulated.stack_file(stack)
+    answer = module.predict(stack, service, source)
+    if as_json:
+        screen.json(answer)
+        return
+    for key, value in answer.items():
+        screen.out.print(f"[dim]{key}:[/] {value if isinstance(value, str) else json.dumps(value)}")
+
+
+@app.command()
+def down(
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove state, logs and keys of this clone as well.")
+    ] = False,
+) -> None:
+    """Stop the local platform. Everything is kept and `up` brings it back, unless --purge is given."""
+    from infra.local import session
+    from infra.ops import engine, lock
+
+    existed = home().exists()
+    if existed:
+        with lock.exclusive("down"):
+            engine.end_leftovers()
+            session.stop(purge=False)
+    if purge and existed:
+        session.stop(purge=True)
+    if purge:
+        screen.out.print(f"Stopped and removed: {home()}. The toolchain stays in the cache.")
+    else:
+        screen.out.print("Stopped. ./plinth up brings it back as it was; ./plinth down --purge removes it.")
+
+
+@app.command()
+def env(stack: Stack = "local", as_json: Json = False) -> None:
+    """Print the variables for driving Pulumi yourself:  eval "$(./plinth env)" && pulumi preview.
+
+    They bring engine, plugins, backend, policy pack, and the fence that keeps AWS traffic on loopback.
+    """
+    from infra.local import session, toolchain
+    from infra.ops import changes, emulated, environment
+
+    file = emulated.stack_file(stack)
+    settings = changes.stack_settings(file)
+    platform = session.current()
+    if platform is None or not platform.ready:
+        raise PlinthError(
+            "The local platform is not up, so there is nothing to point Pulumi at.",
+            fix="./plinth up",
+            code=Exit.PLATFORM,
+        )
+    values = environment.variables(settings, file, toolchain.ensure(), platform)
+    gone = environment.foreign(platform)
+    if as_json:
+        screen.json({"set": values, "unset": gone})
+        return
+    for name in gone:
+        sys.stdout.write(f"unset {name}\n")
+    for name, value in sorted(values.items()):
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")

@@ -1,0 +1,91 @@
+"""Builds the services that a stack runs and writes down what may run: the releases file.
+
+On a laptop the built image goes into the local image store, from which the pod runner starts it.
+In CI the same file is written after the push to the registry; the program reads nothing else.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from infra import naming
+from infra.errors import PlinthError
+from infra.local import images
+from infra.local.paths import home, repo_root
+from infra.settings import Settings
+
+BUILD_SECONDS = 300
+"""Longest build of one service: training on two busy cores takes about 20 s."""
+
+
+def releases_file(stack: str) -> Path:
+    """Return where the releases of a stack are written."""
+    return home() / "releases" / f"{stack}.json"
+
+
+def build(settings: Settings) -> dict[str, dict[str, str]]:
+    """Build every service of the stack, store its image, and write the releases file.
+
+    A service whose data and code did not change comes out of the cache with the same digests.
+
+    Returns:
+        Service to ``image`` and ``model_digest``.
+
+    Raises:
+        PlinthError: A service does not exist or does not build; the releases file is left as it was.
+    """
+    releases = {name: _build_one(name, settings) for name in sorted(settings.services)}
+    path = releases_file(settings.environment)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = json.dumps(releases, indent=2) + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        part = path.with_suffix(".part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    return releases
+
+
+def _build_one(service: str, settings: Settings) -> dict[str, str]:
+    module = service.replace("-", "_")
+    if not (repo_root() / "services" / module / "packaging.py").is_file():
+        known = sorted(p.parent.name.replace("_", "-") for p in repo_root().glob("services/*/packaging.py"))
+        raise PlinthError(
+            f"There is no service '{service}'.",
+            where=f"stacks/Pulumi.{settings.environment}.yaml, key plinth:services",
+            fix=f"Use one of: {', '.join(known)}.",
+        )
+    out = home() / "build" / service
+    package = _package(service, module, out)
+    image = images.put(
+        out / "bento",
+        service,
+        {"model_digest": package["model_digest"]},
+        repository=naming.repository(
+            settings.environment, service, account_id=settings.aws.account_id, region=settings.aws.region
+        ),
+    )
+    return {"image": str(image), "model_digest": package["model_digest"]}
+
+
+def _package(service: str, module: str, out: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", f"services.{module}.packaging", "--out", str(out)]
+    try:
+        done = subprocess.run(
+            command, cwd=repo_root(), capture_output=True, text=True, check=False, timeout=BUILD_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise PlinthError(
+            f"Building service '{service}' took more than {BUILD_SECONDS} s.",
+            fix=f"See where it stands: python -m services.{module}.packaging --out OUT",
+        ) from None
+    if done.returncode != 0:
+        raise PlinthError(
+            f"Service '{service}' does not build:\n{(done.stderr or done.stdout).strip()[-3000:]}",
+            where=f"services/{module}/",
+            fix="Correct what is named above, then run './plinth up' again.",
+        )
+    package = json.loads(done.stdout)
+    assert isinstance(package, dict)
+    return package

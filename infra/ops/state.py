@@ -1,0 +1,156 @@
+"""The stack's state file: is it whole, what is in it, and its backups."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from infra.errors import StateError
+from infra.local.paths import home
+from infra.naming import PROJECT
+
+
+def backend_dir() -> Path:
+    """Return the folder of the local backend."""
+    return home() / "state"
+
+
+def state_file(stack: str) -> Path:
+    """Return the file in which the engine keeps the stack."""
+    return backend_dir() / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+
+
+def ensure_stack(stack: str) -> None:
+    """Make the stack in the local backend when it is not there yet: an empty checkpoint, as the engine's own.
+
+    ``pulumi stack init`` would write a new encryption salt into the committed stack file.
+    """
+    path = state_file(stack)
+    if path.exists():
+        return
+    meta = backend_dir() / ".pulumi" / "meta.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not meta.exists():
+        meta.write_text("version: 1\n", encoding="utf-8")
+    checkpoint = {"version": 3, "checkpoint": {"stack": f"organization/{PROJECT}/{stack}", "latest": None}}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(checkpoint), encoding="utf-8")
+    part.replace(path)
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """Return the checkpoint in a state file, or None when the file is not a whole one."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        latest = document["checkpoint"]["latest"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return latest if latest is None or isinstance(latest, dict) else None
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a state file can be read to its end and is one."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    checkpoint = document.get("checkpoint") if isinstance(document, dict) else None
+    return isinstance(checkpoint, dict) and isinstance(checkpoint.get("latest", {}), dict | None)
+
+
+def digest(stack: str) -> str:
+    """Return the digest of what the stack holds; time stamps of the file are left out."""
+    latest = load(state_file(stack)) or {}
+    content = json.dumps(latest.get("resources", []), sort_keys=True)
+    return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+
+
+def resource_count(stack: str) -> int:
+    """Return how many resources the stack holds."""
+    return len((load(state_file(stack)) or {}).get("resources", []))
+
+
+def interrupted(stack: str) -> bool:
+    """Return whether the last update was cut off, so that the state may lag behind the world."""
+    return bool((load(state_file(stack)) or {}).get("pending_operations"))
+
+
+def repair(stack: str) -> Path | None:
+    """Put the newest good backup in place of a damaged state file.
+
+    The damaged file is kept beside it. The world may be ahead of a backup, so the caller should
+    refresh afterwards.
+
+    Returns:
+        The backup that was used, or None when the state was good or there is none yet.
+
+    Raises:
+        StateError: The state is damaged and no backup is good.
+    """
+    path = state_file(stack)
+    _drop_torn_attributes(path.parent)
+    if not path.exists() or is_whole(path):
+        return None
+    for backup in _backups(stack):
+        if is_whole(backup):
+            damaged = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+            shutil.copy2(path, damaged)
+            part = path.with_suffix(".part")
+            shutil.copy2(backup, part)
+            part.replace(path)
+            return backup
+    raise StateError(
+        f"The state of stack '{stack}' is damaged and there is no good backup.",
+        where=str(path),
+        fix="Keep a copy of the file. './plinth down --purge' and './plinth up' build the environment anew.",
+    )
+
+
+def _drop_torn_attributes(folder: Path) -> None:
+    """Remove what the engine keeps beside its files (content type, checksum) where it is cut off.
+
+    The engine writes it in place, and one that is killed meanwhile could never read its state again
+    ("failed to load checkpoint: EOF"). Without it, it reads the file as it is.
+    """
+    for path in folder.glob("*.attrs"):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            path.unlink(missing_ok=True)
+
+
+def _backups(stack: str) -> Iterator[Path]:
+    """Yield the engine's own copies, the newest first."""
+    folder = backend_dir() / ".pulumi"
+    found = [
+        state_file(stack).with_name(f"{stack}.json.bak"),
+        *(folder / "backups" / PROJECT / stack).glob("*.json"),
+        *(folder / "history" / PROJECT / stack).glob("*.checkpoint.json"),
+    ]
+    yield from sorted((p for p in found if p.exists()), key=os.path.getmtime, reverse=True)
+
+
+def clear_stale_locks(stack: str) -> int:
+    """Remove the locks of engines on this machine that are no longer alive; return how many.
+
+    An engine that was killed leaves its lock behind, and every later run would refuse.
+    """
+    removed = 0
+    for path in (backend_dir() / ".pulumi" / "locks").glob(f"*/{PROJECT}/{stack}/*.json"):
+        try:
+            holder = json.loads(path.read_text(encoding="utf-8"))
+            ours = holder["hostname"] == socket.gethostname()
+            alive = psutil.pid_exists(int(holder["pid"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if ours and not alive:
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed

@@ -1,0 +1,87 @@
+"""The tiers of tests: from seconds without any tool to the whole thing on the real engine."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from infra.errors import PlinthError
+from infra.local.paths import repo_root
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tier:
+    """One tier: what it proves and the commands that run it."""
+
+    name: str
+    proves: str
+    commands: tuple[tuple[str, ...], ...]
+
+
+_PYTEST = (sys.executable, "-m", "pytest")
+_PARALLEL = (*_PYTEST, "-n", "auto", "--dist", "loadfile")
+"""All cores, each file on one of them: fixtures of a file are made once."""
+_CODE = ("infra", "policies", "services")
+TIERS: dict[str, Tier] = {
+    tier.name: tier
+    for tier in (
+        Tier(
+            name="unit",
+            proves="pure code, contracts and policies: two minutes after a fresh clone, no toolchain",
+            commands=((*_PARALLEL, "-m", "not serving and not toolchain and not local and not faults"),),
+        ),
+        Tier(
+            name="serving",
+            proves="the service, packed and served, and the real Envoy; no toolchain",
+            commands=((*_PYTEST, "-m", "serving"),),
+        ),
+        Tier(
+            name="lint",
+            proves="style, formatting and types",
+            commands=(
+                (sys.executable, "-m", "ruff", "check", "."),
+                (sys.executable, "-m", "ruff", "format", "--check", "."),
+                (sys.executable, "-m", "mypy", *_CODE),
+            ),
+        ),
+        Tier(
+            name="toolchain",
+            proves="what is installed is what the recipes say, and the provider is the official one's equal",
+            commands=((*_PYTEST, "-m", "toolchain"),),
+        ),
+        Tier(
+            name="local",
+            proves="the real engine, API server, proxy and service: up, faults, down",
+            commands=((*_PYTEST, "-m", "local"),),
+        ),
+        Tier(
+            name="faults",
+            proves="kills, isolation, no network, bad input: half an hour, not in `./plinth test`",
+            commands=((*_PYTEST, "-m", "faults"),),
+        ),
+    )
+}
+ALL = ("unit", "lint", "serving", "toolchain", "local")
+
+
+def run(names: tuple[str, ...], extra: tuple[str, ...] = ()) -> int:
+    """Run tiers one after the other, all of them even when one fails; return the first bad exit code.
+
+    Args:
+        names: Tiers; ``all`` stands for every one.
+        extra: Options for pytest, such as ``-k WORDS``.
+
+    Raises:
+        PlinthError: There is no such tier.
+    """
+    wanted = ALL if not names or "all" in names else names
+    unknown = sorted(set(wanted) - set(TIERS))
+    if unknown:
+        raise PlinthError(f"There is no tier '{unknown[0]}'.", fix=f"Use: {', '.join([*TIERS, 'all'])}.")
+    worst = 0
+    for name in wanted:
+        for command in TIERS[name].commands:
+            arguments = [*command, *(extra if "pytest" in command else ())]
+            done = subprocess.run(arguments, cwd=repo_root(), env=dict(os.environ), check=False)
+            worst = worst or done.returncode
+    return worst

@@ -1,0 +1,14 @@
+"""What every part of the settings tree is made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
+REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-\d$"
+
+
+class Frozen(BaseModel):
+    """A part of the settings: cannot be changed, refuses unknown keys, converts nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -1,0 +1,217 @@
+"""The registry, the cluster, its nodes and GPU pools, and the identities of what runs there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from infra import naming
+from infra.components.duties import Duty, ServiceRole, ServiceRoleArgs
+from infra.components.eks_cluster import (
+    Access,
+    EksCluster,
+    EksClusterArgs,
+    PodIdentity,
+    PodIdentityArgs,
+)
+from infra.components.encryption_key import EncryptionKey
+from infra.components.gpu_gate import GpuGate, GpuGateArgs
+from infra.components.image_registry import ImageRegistry, ImageRegistryArgs
+from infra.components.network import Network
+from infra.components.node_pool import NodePool, NodePoolArgs, Taint
+from infra.components.restricted_namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from infra.iam import workload_roles
+from infra.settings import Settings
+from infra.settings_foundation import PoolSettings
+from infra.wiring import foundation
+
+SYSTEM_DISK_GIB = 50
+"""Volume of a system node in GiB: the images of a dozen add-ons and their logs."""
+GPU_TAINT = Taint(key="nvidia.com/gpu", value="present")
+"""Keeps pods that did not ask for a GPU off the expensive nodes."""
+
+GPU_NAMESPACE = "gpu"
+CORES_PER_GPU, GIB_PER_GPU = 12, 48
+"""Cores and memory for each GPU of the quota: what a g5.12xlarge has for each of its four."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """What runs things, in one environment."""
+
+    cluster: EksCluster
+    node_role: ServiceRole
+    pools: Mapping[str, NodePool]
+
+
+def registries(
+    settings: Settings, opts: pulumi.ResourceOptions, *, key: EncryptionKey
+) -> dict[str, ImageRegistry]:
+    """Build an image repository for each service."""
+    return {
+        service: ImageRegistry(
+            f"{service}-images",
+            ImageRegistryArgs(
+                repository_name=f"{naming.PROJECT}-{settings.environment}/{service}",
+                key_arn=key.arn,
+                account_id=settings.aws.account_id,
+                keep_images=settings.registry.keep_images,
+                untagged_days=settings.registry.untagged_days,
+            ),
+            opts,
+        )
+        for service in sorted(settings.services)
+    }
+
+
+def build(
+    settings: Settings,
+    opts: pulumi.ResourceOptions,
+    *,
+    network: Network,
+    keys: Mapping[str, EncryptionKey],
+    duties: Mapping[str, Duty],
+    groups: Mapping[str, tuple[str, ...]],
+) -> Compute:
+    """Build the cluster and its pools.
+
+    Args:
+        settings: Settings of the stack.
+        opts: Options with the providers.
+        network: Where it stands.
+        keys: Keys of Kubernetes secrets, volumes and logs.
+        duties: Roles that may enter.
+        groups: Duty to the Kubernetes groups that it is in, once inside; a duty without any stays outside.
+    """
+    wanted, scope = settings.cluster, foundation.scope(settings)
+    control = ServiceRole(
+        "cluster-role",
+        ServiceRoleArgs(
+            role_name=naming.role(settings.environment, "cluster"),
+            description="Runs the Kubernetes control plane.",
+            trust=workload_roles.cluster_trust(scope),
+            managed_policies=workload_roles.CLUSTER_POLICIES,
+        ),
+        opts,
+    )
+    node_role = ServiceRole(
+        "node-role",
+        ServiceRoleArgs(
+            role_name=naming.role(settings.environment, "node"),
+            description="Joins nodes to the cluster and pulls images.",
+            trust=workload_roles.node_trust(scope),
+            managed_policies=workload_roles.NODE_POLICIES,
+        ),
+        opts,
+    )
+    cluster = EksCluster(
+        "cluster",
+        EksClusterArgs(
+            cluster_name=naming.cluster(settings.environment),
+            version=wanted.version,
+            role_arn=control.arn,
+            subnet_ids=network.private_subnet_ids,
+            service_cidr=settings.network.service_cidr,
+            public_cidrs=wanted.public_cidrs,
+            secrets_key_arn=keys["cluster"].arn,
+            log_key_arn=keys["logs"].arn,
+            log_days=wanted.log_days,
+            deletion_protection=wanted.deletion_protection,
+            access={
+                duty: Access(principal_arn=duties[duty].arn, groups=names) for duty, names in groups.items()
+            },
+            addons=wanted.addons,
+        ),
+        opts,
+    )
+
+    def pool(name: str, wish: PoolSettings, *, gpu: bool) -> NodePool:
+        return NodePool(
+            f"{name}-pool",
+            NodePoolArgs(
+                pool=name,
+                physical_name=f"{naming.cluster(settings.environment)}-{name}",
+                cluster=cluster.name,
+                version=wanted.version,
+                role_arn=node_role.arn,
+                subnet_ids=network.private_subnet_ids,
+                instance_types=wish.instance_types,
+                image_family="AL2023_x86_64_NVIDIA" if gpu else "AL2023_x86_64_STANDARD",
+                capacity=wish.capacity,
+                min_nodes=wish.min_nodes,
+                max_nodes=wish.max_nodes,
+                disk_gib=wish.disk_gib,
+                disk_key_arn=keys["volumes"].arn,
+                labels={"nvidia.com/gpu.present": "true"} if gpu else {},
+                taints=[GPU_TAINT] if gpu else [],
+            ),
+            opts,
+        )
+
+    system = PoolSettings(
+        instance_types=wanted.system_instance_types,
+        min_nodes=wanted.system_nodes,
+        max_nodes=wanted.system_nodes * 2,  # while nodes are replaced, all of them once over
+        disk_gib=SYSTEM_DISK_GIB,
+    )
+    pools = {"system": pool("system", system, gpu=False)}
+    for name, wish in sorted(settings.gpu.pools.items()):
+        pools[f"gpu-{name}"] = pool(f"gpu-{name}", wish, gpu=True)
+    return Compute(cluster=cluster, node_role=node_role, pools=pools)
+
+
+def gpu_gate(settings: Settings, opts: pulumi.ResourceOptions) -> GpuGate:
+    """Build the namespace of GPU work and the gate before it."""
+    most = settings.gpu.quota
+    namespace = RestrictedNamespace(
+        "gpu-namespace",
+        RestrictedNamespaceArgs(
+            namespace_name=GPU_NAMESPACE,
+            pods=max(most * 2, 4),  # as many again that finish or prepare, without a GPU
+            cpu_cores=max(most * CORES_PER_GPU, CORES_PER_GPU),
+            memory_gib=max(most * GIB_PER_GPU, GIB_PER_GPU),
+        ),
+        opts,
+    )
+    return GpuGate(
+        "gpu-gate",
+        GpuGateArgs(
+            namespace=namespace.name, namespace_name=GPU_NAMESPACE, group=settings.gpu.group, quota=most
+        ),
+        opts,
+    )
+
+
+def workloads(
+    settings: Settings, opts: pulumi.ResourceOptions, *, cluster: EksCluster
+) -> dict[str, PodIdentity]:
+    """Build a role for each workload and give it to the workload's pods: services, add-ons, GPU training."""
+    scope = foundation.scope(settings)
+    roles = [workload_roles.model_service(scope, service) for service in sorted(settings.services)]
+    roles += workload_roles.system_workloads()
+    if settings.gpu.pools:
+        roles.append(workload_roles.gpu_training(scope))
+    built = {}
+    for role in roles:
+        made = ServiceRole(
+            f"{role.name}-role",
+            ServiceRoleArgs(
+                role_name=naming.role(settings.environment, role.name),
+                description=role.description,
+                trust=workload_roles.workload_trust(scope),
+                managed_policies=role.managed_policies,
+                policy=role.policy(),
+            ),
+            opts,
+        )
+        built[role.name] = PodIdentity(
+            f"{role.name}-identity",
+            PodIdentityArgs(
+                cluster=cluster.name,
+                namespace=role.namespace,
+                service_account=role.service_account,
+                role_arn=made.arn,
+            ),
+            opts,
+        )
+    return built

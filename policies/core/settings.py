@@ -1,0 +1,75 @@
+"""What a project may set about its controls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policies.core.errors import PolicyError
+
+ENVIRONMENTS = ("local", "dev", "staging", "prod", "prod-dr")
+ECR = r"[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
+"""Private registries of AWS accounts, as a pattern."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySettings:
+    """Settings of the pack. The defaults are the strictest.
+
+    Args:
+        environment: Decides the level of each control; ``prod`` makes all of them mandatory.
+        registries: Patterns (whole host names) of registries from which images may come.
+        accounts: Account ids whose identities a bucket policy may name.
+    """
+
+    environment: str = "prod"
+    registries: tuple[str, ...] = (ECR,)
+    accounts: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "PolicySettings":
+        """Read the pack's configuration.
+
+        Raises:
+            PolicyError: An unknown key or environment, or a list that is none: a misspelt setting
+                must not quietly mean another one.
+        """
+        unknown = sorted(set(raw) - {"environment", "registries", "accounts"})
+        if unknown:
+            raise PolicyError(
+                f"Unknown policy setting: {', '.join(unknown)}.",
+                where="policy pack configuration",
+                fix="Use environment, registries, accounts.",
+            )
+        environment = raw.get("environment", cls.environment)
+        if environment not in ENVIRONMENTS:
+            raise PolicyError(
+                "The environment of the policy pack is not one that the controls know.",
+                where="policy pack configuration: environment",
+                fix=f"Use one of: {', '.join(ENVIRONMENTS)}.",
+            )
+        return cls(
+            environment=environment,
+            registries=_strings(raw, "registries", cls.registries),
+            accounts=_strings(raw, "accounts", cls.accounts),
+        )
+
+    def render(self) -> dict[str, Any]:
+        """Return the settings as one policy's configuration."""
+        return {
+            "environment": self.environment,
+            "registries": list(self.registries),
+            "accounts": list(self.accounts),
+        }
+
+
+def _strings(raw: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    value = raw.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise PolicyError(
+            f"The policy setting '{key}' is not a list of strings.",
+            where=f"policy pack configuration: {key}",
+            fix="Write it as a JSON list of strings.",
+        )
+    return tuple(value)

@@ -1,0 +1,1 @@
+"""A credit decision on the Statlog German credit data."""

@@ -1,0 +1,1 @@
+"""What every service uses: digests, verified models, quiet request errors, metrics."""

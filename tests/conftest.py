@@ -1,0 +1,116 @@
+"""Shared fixtures: settings of a small stack, and a recording engine for the program."""
+
+import asyncio
+import gc
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis
+import pulumi
+import pytest
+from pulumi.runtime import mocks as pulumi_mocks
+
+from infra import program, providers
+from infra.settings import Settings
+
+hypothesis.settings.register_profile("plinth", deadline=None)  # machines are shared; no test asserts a time
+hypothesis.settings.load_profile("plinth")
+
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.fixture
+def raw_settings() -> dict[str, Any]:
+    return {
+        "owner": "risk-platform",
+        "cost_centre": "4711",
+        "approval": "gates",
+        "aws": {"account_id": "123456789012", "region": "eu-central-1", "emulated": True},
+        "gateway": {"domain": "plinth.localhost", "controller": "plinth.dev/local-gateway"},
+        "services": {"credit-risk": {}},
+        "releases": {
+            "credit-risk": {
+                "image": f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/plinth-local/credit-risk@{DIGEST}",
+                "model_digest": DIGEST,
+            }
+        },
+    }
+
+
+@pytest.fixture
+def settings(raw_settings: dict[str, Any]) -> Settings:
+    return Settings.parse(raw_settings, stack="local", environ={})
+
+
+@dataclass
+class Registered:
+    """One resource as the program registered it."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+
+
+@dataclass
+class Recorder(pulumi_mocks.Mocks):
+    """An engine that records what a program asks for and answers with plausible outputs."""
+
+    resources: list[Registered] = field(default_factory=list)
+
+    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.resources.append(Registered(args.typ, args.name, args.inputs))
+        outputs = dict(args.inputs)
+        outputs.setdefault("arn", f"arn:aws:mock:eu-central-1:123456789012:{args.name}")
+        outputs.setdefault("keyId", f"{args.name}-id")
+        return f"{args.name}-id", outputs
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise AssertionError(f"the program made an unexpected call: {args.token}")
+
+    def of_type(self, type_: str) -> list[Registered]:
+        return [resource for resource in self.resources if resource.type == type_]
+
+
+@pytest.fixture(scope="session")
+def run_program() -> Callable[[Callable[[], Any]], Recorder]:
+    """Run a function as a Pulumi program under a fresh recording engine and return the record."""
+
+    def run(program: Callable[[], Any]) -> Recorder:
+        recorder = Recorder()
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            pulumi_mocks.set_mocks(recorder, project="plinth", stack="local", preview=False)
+
+            @pulumi.runtime.test
+            def body() -> Any:
+                program()
+
+            body()
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+            asyncio.set_event_loop(None)
+            with warnings.catch_warnings():
+                # Pulumi's mocks leave one event loop unclosed in each worker thread.
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()
+        return recorder
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def recorded(run_program: Callable[[Callable[[], Any]], Recorder]) -> Callable[[Settings], Recorder]:
+    """Build the program for some settings; once for the same settings, since nobody changes a record."""
+    known: dict[str, Recorder] = {}
+
+    def build(settings: Settings) -> Recorder:
+        key = settings.model_dump_json()
+        if key not in known:
+            known[key] = run_program(lambda: program.build(settings, providers.build(settings)))
+        return known[key]
+
+    return build

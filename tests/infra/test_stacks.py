@@ -1,0 +1,114 @@
+"""The five stacks: each file is valid, and its resources are those of its golden graph."""
+
+from typing import Any
+
+import pytest
+
+from infra.errors import SettingsError
+from infra.local.paths import repo_root
+from infra.ops import graph
+from infra.settings import ENVIRONMENTS, Settings
+
+STACKS = repo_root() / "stacks"
+
+
+def test_every_environment_has_a_stack_file() -> None:
+    assert {p.name for p in STACKS.glob("Pulumi.*.yaml")} == {f"Pulumi.{e}.yaml" for e in ENVIRONMENTS}
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_the_graph_of_a_stack_is_the_golden_one(stack: str) -> None:
+    golden = repo_root() / "tests" / "golden" / f"{stack}.json"
+    settings = graph.stack_settings(STACKS / f"Pulumi.{stack}.yaml")
+
+    assert graph.render(settings).splitlines() == golden.read_text(encoding="utf-8").splitlines(), (
+        "the resources of this stack changed; when that is meant: ./plinth docs, and look at the difference"
+    )
+
+
+def test_only_the_local_stack_is_emulated_and_no_two_networks_overlap() -> None:
+    found = {e: Settings.from_file(STACKS / f"Pulumi.{e}.yaml", environ={}) for e in ENVIRONMENTS}
+
+    assert [e for e, s in found.items() if s.aws.emulated] == ["local"]
+    cidrs = [s.network.cidr for s in found.values()]
+    assert len(set(cidrs)) == len(cidrs)
+
+
+PRODUCTION: dict[str, Any] = {
+    "owner": "ml-platform",
+    "cost_centre": "4711",
+    "aws": {"account_id": "777788889999", "region": "eu-central-1"},
+    "gateway": {"domain": "ml.example.com"},
+    "recovery": {"region": "eu-west-1"},
+    "cost": {"alert_addresses": ["a@example.com"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"owner": "Nobody"}, 'plinth:owner: "Nobody" is not allowed: production needs a team'),
+        ({"cost": {}}, "plinth:cost.alert_addresses: [] is not allowed: production needs somebody"),
+        ({"cost": {"alert_addresses": ["a at b"]}}, "plinth:cost.alert_addresses.0"),
+        ({"recovery": {}}, 'plinth:recovery.region: "" is not allowed: production needs copies'),
+        ({"recovery": {"region": "eu-central-1"}}, "is the stack's own; a lost region takes both"),
+        ({"recovery": {"region": "xx-nowhere-9"}}, 'plinth:recovery.region: "xx-nowhere-9"'),
+        ({"storage": {"record_lock_days": 182}}, "plinth:storage.record_lock_days: 182 is not allowed"),
+        ({"audit": {"posture": False}}, "plinth:audit.posture: false is not allowed"),
+        ({"audit": {"log_days": 90}}, "plinth:audit.log_days: 90 is not allowed"),
+    ],
+)
+def test_production_is_refused_with_key_value_and_reason(changed: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse({**PRODUCTION, **changed}, stack="prod", environ={})
+
+    assert told in str(caught.value)
+
+
+def test_all_of_production_s_mistakes_are_told_at_once() -> None:
+    wrong = {**PRODUCTION, "owner": "you", "cost": {"stop_percent": 50}, "recovery": {}}
+
+    with pytest.raises(SettingsError, match="4 mistakes"):
+        Settings.parse(wrong, stack="prod", environ={})
+
+
+def test_a_stack_that_is_not_production_may_do_with_less() -> None:
+    settings = Settings.parse(
+        {**PRODUCTION, "recovery": {}, "cost": {}, "audit": {"posture": False}}, stack="dev", environ={}
+    )
+
+    assert settings.recovery.region == ""
+
+
+LIMITS = {
+    "aws:athena/workgroup:Workgroup": 128,
+    "aws:backup/plan:Plan": 50,
+    "aws:backup/vault:Vault": 50,
+    "aws:budgets/budget:Budget": 100,
+    "aws:cfg/recorder:Recorder": 256,
+    "aws:cloudtrail/trail:Trail": 128,
+    "aws:dynamodb/table:Table": 255,
+    "aws:eks/cluster:Cluster": 100,
+    "aws:iam/policy:Policy": 128,
+    "aws:iam/role:Role": 64,
+    "aws:kms/alias:Alias": 256,
+    "aws:s3/bucket:Bucket": 63,
+    "aws:sns/topic:Topic": 256,
+}
+"""Characters that AWS takes for the name of each type (the services' own references)."""
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_names_are_within_the_limits_of_aws_and_given_once(stack: str) -> None:
+    asked = graph.resources(graph.stack_settings(STACKS / f"Pulumi.{stack}.yaml")).asked
+    named = [
+        (kind, inputs.get("name") or inputs.get("bucket"), LIMITS[kind])
+        for kind, _, inputs in asked
+        if kind in LIMITS
+    ]
+
+    assert len(named) > 30
+    assert [entry for entry in named if not entry[1] or len(entry[1]) > entry[2]] == []
+    # The two regions of a stack may use a name twice; only roles, policies and buckets are global.
+    globally = [(k, n) for k, n, _ in named if k.startswith(("aws:iam", "aws:s3"))]
+    assert len(set(globally)) == len(globally)

@@ -1,0 +1,106 @@
+"""A control plane with the parts of the estate that the cluster itself enforces."""
+
+import http.client
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local import session, toolchain
+from infra.local.control_plane import bootstrap
+from infra.local.control_plane.kube_api import KubeApi, KubeError
+from infra.local.session.preparation import TOOLCHAIN_PARTS
+from infra.local.supervisor.layout import Site
+
+PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "nodes")
+PLURALS = {
+    "LimitRange": "limitranges",
+    "Namespace": "namespaces",
+    "NetworkPolicy": "networkpolicies",
+    "PriorityClass": "priorityclasses",
+    "ResourceQuota": "resourcequotas",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "ServiceAccount": "serviceaccounts",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+}
+
+
+class Cluster:
+    """The administrator's access to the control plane."""
+
+    def __init__(self, api: KubeApi) -> None:
+        self.api = api
+
+    def apply(self, manifest: dict[str, Any]) -> None:
+        """Apply a manifest server-side."""
+        version, metadata = manifest["apiVersion"], manifest["metadata"]
+        root = "apis" if "/" in version else "api"
+        space = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+        path = f"/{root}/{version}{space}/{PLURALS[manifest['kind']]}/{metadata['name']}"
+        self.api.call(
+            "PATCH",
+            f"{path}?fieldManager=test&force=true",
+            json.dumps(manifest).encode(),
+            "application/apply-patch+yaml",
+        )
+
+    def create_pod(self, namespace: str, pod: dict[str, Any], *, dry: bool = False) -> str | None:
+        """Create a pod; return the refusal, or None when it was let in."""
+        path = f"/api/v1/namespaces/{namespace}/pods" + ("?dryRun=All" if dry else "")
+        try:
+            self.api.call("POST", path, json.dumps(pod).encode())
+        except KubeError as error:
+            if error.status != http.client.FORBIDDEN:
+                raise
+            return str(error)
+        return None
+
+    def may(self, group: str, verb: str, resource: str, namespace: str) -> bool:
+        """Ask the API server itself whether somebody of a group may do something."""
+        api_group, _, name = resource.rpartition("/") if resource.startswith("batch/") else ("", "", resource)
+        kind, _, sub = name.partition(":")
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": "somebody",
+                "groups": [group, "system:authenticated"],
+                "resourceAttributes": {
+                    "verb": verb,
+                    "group": api_group,
+                    "resource": kind,
+                    "subresource": sub,
+                    "namespace": namespace,
+                },
+            },
+        }
+        answer = self.api.call(
+            "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", json.dumps(review).encode()
+        )
+        return bool(json.loads(answer)["status"]["allowed"])
+
+    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait for something that must happen; the limit only tells a hang from a slow machine."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Return a control plane of its own, with fake GPU nodes; no AWS, no Pulumi engine."""
+    with tempfile.TemporaryDirectory(prefix="plinth-") as folder, pytest.MonkeyPatch.context() as patch:
+        home = Path(folder) / "home"
+        patch.setenv("PLINTH_HOME", str(home))
+        session.start(tools=toolchain.ensure(TOOLCHAIN_PARTS), parts=PARTS)
+        try:
+            yield Cluster(bootstrap.api(Site.load(home / "local" / "site.json")))
+        finally:
+            session.stop(purge=True)

@@ -1,0 +1,45 @@
+"""What a run of the engine found wrong is told at once and with the right exit code."""
+
+import pytest
+
+from infra.errors import Exit, PlinthError, RefusedError
+from infra.ops import changes, events
+
+URN = "urn:pulumi:local::plinth::aws:s3/bucket:Bucket::artifacts"
+
+
+def violation(level: str) -> events.Violation:
+    return events.Violation(policy="storage", level=level, urn=URN, message="not encrypted")
+
+
+def test_a_mandatory_violation_refuses_and_names_resource_policy_and_message() -> None:
+    run = events.Run(violations=[violation("mandatory"), violation("advisory")], exit_code=1)
+
+    with pytest.raises(RefusedError) as caught:
+        changes.judge(run, "local")
+
+    assert "1 violation(s) of mandatory policies in stack 'local'" in str(caught.value)
+    assert "artifacts: storage: not encrypted" in str(caught.value)
+    assert caught.value.code == Exit.REFUSED
+
+
+def test_advice_does_not_stop_a_run() -> None:
+    changes.judge(events.Run(violations=[violation("advisory")], exit_code=0), "local")
+
+
+def test_a_failed_run_lists_every_error() -> None:
+    with pytest.raises(PlinthError) as caught:
+        changes.judge(events.Run(errors=["a: one", "b: two"], exit_code=255), "local")
+
+    assert "a: one" in str(caught.value)
+    assert "b: two" in str(caught.value)
+    assert caught.value.code == Exit.FAILED
+
+
+def test_a_report_leaves_unchanged_resources_out() -> None:
+    steps = [events.Step(operation=op, urn=URN, type="t") for op in ("same", "create")]
+
+    report = changes.report(events.Run(steps=steps))
+
+    assert report["changes"] == {"create": 1}
+    assert [step["operation"] for step in report["steps"]] == ["create"]

@@ -1,0 +1,311 @@
+"""The packed service as it runs in a pod: `bentoml serve` of the bento, on loopback.
+
+Two servers start at once: one with the bento as built, one whose model was altered afterwards.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.readiness.digests import tree_digest
+
+pytestmark = pytest.mark.serving
+
+START_SECONDS = 60  # a start takes 2 to 7 s; this only bounds a hang
+SECRET = "HUNTER2-77-SECRET"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    client: httpx.Client
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def decide(self, body: Any, **headers: str) -> httpx.Response:
+        return self.client.post("/v1/decisions", json=body, headers=headers)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def start(bento: Path, folder: Path) -> Server:
+    folder.mkdir()
+    port = free_port()
+    environment = {
+        **os.environ,
+        "BENTOML_HOME": str(folder / "home"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    argv = [sys.executable, "-m", "bentoml", "serve", str(bento), "--host", "127.0.0.1", "--port", str(port)]
+    log = folder / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=file, stderr=file)
+    # Nothing of the environment (a proxy) may come between the test and loopback.
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False)
+    return Server(client=client, log=log, process=process)
+
+
+def wait_for(server: Server, path: str, status: int) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        assert server.process.poll() is None, server.log.read_text()
+        with contextlib.suppress(httpx.TransportError):
+            if server.client.get(path).status_code == status:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"{path} did not become {status}:\n{server.log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def servers(built, tmp_path_factory) -> Iterator[tuple[Server, Server]]:
+    folder = tmp_path_factory.mktemp("serve")
+    # A hidden folder, as in the local image store.
+    whole = shutil.copytree(built.bento, folder / ".images" / "whole")
+    altered = shutil.copytree(built.bento, folder / "altered")
+    model = altered / "src" / "services" / "credit_risk" / "model" / "model.onnx"
+    model.write_bytes(model.read_bytes() + b"\0")
+    started = [start(whole, folder / "one"), start(altered, folder / "two")]
+    try:
+        wait_for(started[0], "/readyz", 200)
+        wait_for(started[1], "/livez", 200)
+        yield started[0], started[1]
+    finally:
+        for server in started:
+            server.process.send_signal(signal.SIGTERM)
+        for server in started:
+            server.client.close()
+            try:
+                server.process.wait(30)
+            except subprocess.TimeoutExpired:
+                server.process.kill()
+                server.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def server(servers) -> Server:
+    return servers[0]
+
+
+def test_a_valid_application_gets_a_decision(server, built, example):
+    answer = server.decide(example)
+    assert answer.status_code == 200
+    decision = answer.json()
+    assert decision["decision"] == "approve"
+    assert decision["reasons"] == ["low_risk"]
+    assert 0 <= decision["probability_of_default"] <= 0.14
+    assert decision["model_digest"] == built.package["model_digest"]
+    assert answer.headers["x-request-id"] == decision["request_id"]
+
+
+def test_a_risky_application_is_declined(server, example):
+    risky = {**example, "checking_account": "overdrawn", "duration_months": 60, "credit_amount_dm": 15_000}
+    assert server.decide({**risky, "savings": "below_100_dm"}).json()["decision"] == "decline"
+
+
+def test_numbers_that_the_model_has_not_seen_go_to_a_person(server, example):
+    decision = server.decide({**example, "credit_amount_dm": 99_000}).json()
+    assert (decision["decision"], decision["reasons"]) == ("refer_to_human", ["outside_training_range"])
+
+
+def test_the_callers_request_id_is_kept_when_it_is_plain(server, example):
+    assert server.decide(example, **{"X-Request-Id": "abc-12345678"}).json()["request_id"] == "abc-12345678"
+    other = server.decide(example, **{"X-Request-Id": "a b;c<script>"}).json()["request_id"]
+    assert len(other) == 32
+
+
+BAD_VALUES = {
+    "a word that is not allowed": ("housing", SECRET),
+    "text for a number": ("duration_months", SECRET),
+    "a number as text": ("duration_months", "24"),
+    "a fraction": ("duration_months", 24.5),
+    "too small": ("duration_months", 0),
+    "too large": ("credit_amount_dm", 10**15),
+    "larger than any integer": ("credit_amount_dm", 10**400),
+    "null": ("purpose", None),
+    "a list": ("purpose", [SECRET]),
+    "an object": ("job", {SECRET: SECRET}),
+    "a truth value": ("liable_people", True),
+    "other script": ("telephone", f"电话{SECRET}"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_VALUES)
+def test_a_bad_value_is_answered_with_its_field_and_not_shown(server, example, kind):
+    field, value = BAD_VALUES[kind]
+    answer = server.decide({**example, field: value})
+    assert answer.status_code == 400
+    body = answer.json()
+    assert [problem["field"] for problem in body["problems"]] == [field]
+    assert body["problems"][0]["problem"]
+    assert body["reason"] == "invalid"
+    assert body["request_id"] == answer.headers["x-request-id"]
+    assert SECRET not in answer.text
+
+
+def test_missing_and_unknown_fields_are_named(server, example):
+    del example["housing"]
+    answer = server.decide({**example, "sex": "female", f"{SECRET} {SECRET}": 1})
+    assert answer.status_code == 400
+    problems = {problem["field"]: problem["problem"] for problem in answer.json()["problems"]}
+    assert set(problems) == {"housing", "sex", "(unknown field)"}
+    assert problems["housing"] == "Field required"
+    assert SECRET not in answer.text
+
+
+BAD_BODIES = {
+    "nothing": b"",
+    "no JSON": SECRET.encode(),
+    "half of it": b'{"housing": "' + SECRET.encode(),
+    "not a number": b'{"duration_months": NaN}',
+    "infinity": b'{"duration_months": Infinity}',
+    "a list": b"[]",
+    "no UTF-8": b'{"housing": "\xff\xfe' + SECRET.encode() + b'"}',
+    "deep nesting": b"[" * 8000,
+    "many unknown fields": json.dumps({f"x{i}": 1 for i in range(1000)}).encode(),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_BODIES)
+def test_a_bad_body_is_refused(server, kind):
+    headers = {"content-type": "application/json"}
+    answer = server.client.post("/v1/decisions", content=BAD_BODIES[kind], headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["problems"]
+    assert len(answer.json()["problems"]) <= 20
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_over_the_limit_is_refused(server, chunked):
+    body = b"{" + b" " * 20_000 + b"}"
+    content = iter([body[:9000], body[9000:]]) if chunked else body
+    headers = {"content-type": "application/json"}
+    answer = server.client.post("/v1/decisions", content=content, headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()["reason"] == "body_too_large"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/x-www-form-urlencoded", "multipart/form-data", "application/vnd.bentoml+pickle"],
+)
+def test_other_content_types_are_refused(server, content_type):
+    answer = server.client.post("/v1/decisions", content=b"x", headers={"content-type": content_type})
+    assert answer.status_code == 415
+
+
+def half_a_request(server: Server) -> socket.socket:
+    url = server.client.base_url
+    sock = socket.create_connection((url.host, url.port or 0), timeout=20)
+    head = "POST /v1/decisions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99"
+    sock.sendall(f'{head}\r\n\r\n{{"housing": "{SECRET}'.encode())
+    return sock
+
+
+def in_progress(server: Server) -> float:
+    name = 'bentoml_service_request_in_progress{endpoint="/v1/decisions"'
+    lines = server.client.get("/metrics").text.splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+def test_a_body_that_stops_halfway_is_given_up(server):
+    with half_a_request(server) as sock:
+        assert sock.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_client_that_goes_halfway_leaves_its_place(server):
+    sock = half_a_request(server)
+    end = time.monotonic() + 10
+    while in_progress(server) == 0 and time.monotonic() < end:
+        time.sleep(0.05)
+    sock.close()
+    while in_progress(server) > 0 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert in_progress(server) == 0
+    assert 'reason="client_gone"' in server.client.get("/metrics").text
+
+
+def test_unknown_paths_and_methods_are_refused(server):
+    assert server.client.get("/v1/nothing").status_code == 404
+    assert server.client.get("/v1/decisions").status_code == 405
+    assert server.client.post("/v1/model").status_code == 405
+
+
+def test_the_model_tells_what_it_is_made_of(server, built):
+    described = server.client.get("/v1/model").json()
+    assert described["model_digest"] == built.package["model_digest"]
+    assert described["inputs"]["data_digest"].startswith("sha256:")
+    assert described["metrics"] == built.package["metrics"]
+
+
+def test_the_openapi_page_describes_the_request(server):
+    spec = server.client.get("/docs.json").json()
+    operation = spec["paths"]["/v1/decisions"]["post"]
+    text = json.dumps(operation) + json.dumps(spec["components"])
+    assert "checking_account" in text
+    assert "probability_of_default" in text
+
+
+def test_what_happened_is_counted(server, example):
+    # Metrics of other tests are there too, so only what this test adds is looked at.
+    def count(name: str) -> float:
+        lines = server.client.get("/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    decided = 'plinth_predictions_total{decision="approve"'
+    refused = 'plinth_rejected_requests_total{reason="invalid",service="credit-risk"}'
+    before = count(decided), count(refused), count("plinth_prediction_probability_count")
+    server.decide(example)
+    server.decide({})
+    after = count(decided), count(refused), count("plinth_prediction_probability_count")
+    assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 1]
+    assert count("bentoml_service_request_total") > 0
+
+
+def test_serving_leaves_the_bento_as_it_was(server, built):
+    whole = server.log.parents[1] / ".images" / "whole"
+    assert tree_digest(whole) == built.package["bento_digest"]
+
+
+def test_an_altered_model_is_alive_but_never_ready(servers, example):
+    _, altered = servers
+    wait_for(altered, "/readyz", 503)
+    assert altered.client.get("/livez").status_code == 200
+    answer = altered.decide(example)
+    assert answer.status_code == 503
+    assert answer.json()["reason"] == "unavailable"
+    assert "/" not in answer.json()["error"]
+    assert altered.client.get("/v1/model").status_code == 503
+    log = altered.log.read_text()
+    assert "Model refused, the service will not be ready" in log
+    assert "its record says sha256:" in log
+
+
+def test_nothing_that_was_sent_is_in_the_log(server, example):
+    """Runs last: whatever the tests above sent, none of it may have been logged."""
+    server.decide({**example, "housing": SECRET, SECRET: SECRET})
+    log = server.log.read_text()
+    assert "Refused request" in log
+    assert "housing: literal_error" in log
+    assert "(unknown field): extra_forbidden" in log
+    assert SECRET not in log
+    assert "input_value" not in log
+    assert "Traceback" not in log

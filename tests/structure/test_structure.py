@@ -1,0 +1,130 @@
+"""The shape of the code: which way imports point, how long files are, what must never be committed."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.local.paths import repo_root
+
+ROOT = repo_root()
+LONGEST_FILE = 350
+"""Lines: more cannot be read in one go."""
+MAY_IMPORT = {
+    "services": {"services"},
+    "policies": {"policies"},
+    "infra/errors.py": set(),
+    "infra/naming.py": set(),
+    "infra/mistakes.py": set(),
+    "infra/iam": {"infra.iam"},
+    "infra/settings.py": {
+        "infra.errors", "infra.mistakes", "infra.naming", "infra.settings_base", "infra.settings_checks",
+        "infra.settings_foundation", "infra.settings_operations",
+    },
+    "infra/network_plan.py": set(),
+    "infra/settings_base.py": set(),
+    "infra/settings_checks.py": {
+        "infra.network_plan", "infra.settings_foundation", "infra.settings_operations",
+    },
+    "infra/settings_foundation.py": {"infra.settings_base"},
+    "infra/settings_operations.py": {"infra.settings_base"},
+    "infra/wiring": {
+        "infra.components", "infra.iam", "infra.naming", "infra.network_plan", "infra.providers",
+        "infra.settings", "infra.settings_checks", "infra.settings_foundation", "infra.settings_operations",
+        "infra.wiring",
+    },
+    "infra/components": {"infra.iam", "infra.naming", "infra.network_plan"},
+    "infra/providers.py": {"infra.settings"},
+    "infra/outputs.py": set(),
+    "infra/program.py": {
+        "infra.components", "infra.iam", "infra.naming", "infra.outputs", "infra.providers", "infra.settings",
+        "infra.wiring",
+    },
+    "infra/local": {"infra.local", "infra.errors"},
+}  # fmt: skip
+"""What each part may import of this project; the deepest entry that fits a file counts."""
+
+
+def sources() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).exists()]
+
+
+def own_imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from infra import naming` imports infra.naming.
+            deep = node.module in {"infra", "services", "policies"}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if deep else {node.module}
+    return {name for name in found if name.split(".")[0] in {"infra", "services", "policies"}}
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for path in sources():
+        relative = path.relative_to(ROOT).as_posix()
+        fitting = [part for part in MAY_IMPORT if relative == part or relative.startswith(f"{part}/")]
+        if not fitting:
+            continue
+        allowed = MAY_IMPORT[max(fitting, key=len)]
+        wrong += [
+            f"{relative} imports {name}"
+            for name in sorted(own_imports(path))
+            if not any(name == prefix or name.startswith(f"{prefix}.") for prefix in allowed)
+        ]
+
+    assert wrong == []
+
+
+def test_files_can_be_read_in_one_go() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in sources()
+        if (lines := path.read_text(encoding="utf-8").count("\n")) > LONGEST_FILE
+        and "tests" not in path.parts
+    }
+
+    assert long == {}
+
+
+def test_the_root_holds_what_was_agreed() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    top = {line.split("/")[0] for line in listed.stdout.splitlines()}
+
+    assert {entry for entry in top if not entry.startswith(".")} == {
+        "CHANGELOG.md", "LICENSE", "Pulumi.yaml", "README.md", "infra", "plinth", "policies",
+        "pyproject.toml", "requirements.lock", "services", "stacks", "tests",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param(
+            r"https?://[^\s\"']*(pypi|proxy\.golang|goproxy|npmjs|crates\.io|mirror)", id="registry-host"
+        ),
+        pytest.param(r"(?<![\w./-])/(work|root)/", id="machine-path"),
+    ],
+)
+def test_no_registry_host_or_machine_path_is_committed(pattern: str) -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = []
+    for name in listed.stdout.splitlines():
+        path = ROOT / name
+        if name == "tests/structure/test_structure.py" or not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        found += [f"{name}: {match.group(0)}" for match in re.finditer(pattern, text)]
+
+    assert found == []
