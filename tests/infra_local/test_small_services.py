@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from infra.local.aws_api.completions import merged_features
 from infra.local.aws_api.small_services import SmallServices
@@ -40,6 +42,21 @@ def test_an_analyzer_is_kept_tagged_and_forgotten_in_its_region(services: SmallS
     assert ask(services, "GET", host, "/analyzer/a")[0] == 404
 
 
+@mock_aws
+def test_tags_of_motos_detectors_are_changed_here(services: SmallServices) -> None:
+    client = boto3.client("guardduty", region_name="eu-central-1")
+    number = client.create_detector(Enable=True, Tags={"owner": "me"})["DetectorId"]
+    host = "guardduty.eu-central-1"
+    path = f"/tags/arn:aws:guardduty:eu-central-1:123456789012:detector%2F{number}"
+
+    assert ask(services, "POST", host, path, {"tags": {"owner": "you", "x": "1"}})[0] == 200
+    assert ask(services, "DELETE", host, f"{path}?tagKeys=x")[0] == 200
+
+    assert client.get_detector(DetectorId=number)["Tags"] == {"owner": "you"}
+    assert ask(services, "GET", host, path) == (200, {"tags": {"owner": "you"}})
+    assert ask(services, "POST", host, f"{path}0", {"tags": {}})[0] == 404
+
+
 def test_a_standard_is_subscribed_and_left(services: SmallServices) -> None:
     host, arn = "securityhub.eu-central-1", "arn:aws:securityhub:eu-central-1::standards/fsbp/v/1.0.0"
     wanted = {"StandardsSubscriptionRequests": [{"StandardsArn": arn}]}
@@ -63,6 +80,11 @@ def test_anomalies_are_kept_changed_and_forgotten(services: SmallServices, given
 
     assert call(f"GetAnomaly{given}s", {f"{key}List": [arn]})[1][f"Anomaly{given}s"][0]["Threshold"] == 2
     assert call("ListTagsForResource", {"ResourceArn": arn})[1]["ResourceTags"] == tags
+    call("TagResource", {"ResourceArn": arn, "ResourceTags": [{"Key": "more", "Value": "1"}]})
+    call("UntagResource", {"ResourceArn": arn, "ResourceTagKeys": ["owner"]})
+    assert call("ListTagsForResource", {"ResourceArn": arn})[1]["ResourceTags"] == [
+        {"Key": "more", "Value": "1"}
+    ]
     call(f"DeleteAnomaly{given}", {key: arn})
     assert call(f"DeleteAnomaly{given}", {key: arn})[0] == 400
 

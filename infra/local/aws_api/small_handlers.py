@@ -3,7 +3,9 @@
 import datetime as dt
 import time
 
-from infra.local.aws_api.small_services import Call, Document, Kept, action, identifier, rest
+from moto.guardduty.models import guardduty_backends
+
+from infra.local.aws_api.small_services import Call, Document, Kept, MissingError, action, identifier, rest
 
 
 def _now() -> str:
@@ -75,6 +77,42 @@ def untag_analyzer(kept: Kept, call: Call) -> Document:
     """Take tags from an analyzer."""
     for key in call.query.get("tagKeys", []):
         _analyzer_of(kept, call.groups[0])["tags"].pop(key, None)
+    return {}
+
+
+# GuardDuty: moto has detectors with the tags that they are created with, not the change of tags
+
+
+def _detector_tags(call: Call) -> Document:
+    detectors = guardduty_backends[call.account][call.region].detectors
+    number = call.groups[0].rsplit("/", 1)[-1]
+    if number not in detectors:
+        raise MissingError(f"There is no detector {number}.")
+    tags: Document = detectors[number].tags
+    return tags
+
+
+@rest("guardduty", "GET", "/tags/(.+)", missing="BadRequestException")
+def detector_tags(kept: Kept, call: Call) -> Document:
+    """Return a detector's tags."""
+    del kept
+    return {"tags": _detector_tags(call)}
+
+
+@rest("guardduty", "POST", "/tags/(.+)", missing="BadRequestException")
+def tag_detector(kept: Kept, call: Call) -> Document:
+    """Add tags to a detector."""
+    del kept
+    _detector_tags(call).update(call.body["tags"])
+    return {}
+
+
+@rest("guardduty", "DELETE", "/tags/(.+)", missing="BadRequestException")
+def untag_detector(kept: Kept, call: Call) -> Document:
+    """Take tags from a detector."""
+    del kept
+    for key in call.query.get("tagKeys", []):
+        _detector_tags(call).pop(key, None)
     return {}
 
 
@@ -225,22 +263,55 @@ _anomaly("monitor", "Monitor", "MonitorArn", "anomalymonitor")
 _anomaly("subscription", "Subscription", "SubscriptionArn", "anomalysubscription")
 
 
-@action("ce", "ListTagsForResource")
-def cost_tags(kept: Kept, call: Call) -> Document:
-    """Return the tags of a monitor or subscription; those of categories are moto's."""
-    if not kept.has("tags", call.body["ResourceArn"]):
-        raise NotImplementedError
-    return kept.get("tags", call.body["ResourceArn"])
+# Tags of what is kept here for Cost Explorer and for Budgets; the two spell the operations alike
 
 
-# Budgets: moto has budgets and their notifications, not tags, subscribers and actions
+def _tags_of(kept: Kept, arn: str) -> list[Document]:
+    found: list[Document] = kept.get("tags", arn)["ResourceTags"] if kept.has("tags", arn) else []
+    return found
 
 
-@action("budgets", "ListTagsForResource")
-def budget_tags(kept: Kept, call: Call) -> Document:
-    """Return the tags of a budget or an action."""
-    arn = call.body["ResourceARN"]
-    return kept.get("tags", arn) if kept.has("tags", arn) else {"ResourceTags": []}
+def _tagging(service: str, key: str, *, all_here: bool) -> None:
+    """Register the three operations on tags.
+
+    Args:
+        service: First label of the host.
+        key: How the service spells the resource's name.
+        all_here: Whether every resource's tags are kept here; else those that are not are moto's.
+    """
+
+    def known(kept: Kept, call: Call) -> str:
+        arn: str = call.body[key]
+        if not all_here and not kept.has("tags", arn):
+            raise NotImplementedError
+        return arn
+
+    @action(service, "ListTagsForResource")
+    def tags(kept: Kept, call: Call) -> Document:
+        return {"ResourceTags": _tags_of(kept, known(kept, call))}
+
+    @action(service, "TagResource")
+    def tag(kept: Kept, call: Call) -> Document:
+        arn = known(kept, call)
+        merged = {t["Key"]: t for t in [*_tags_of(kept, arn), *call.body["ResourceTags"]]}
+        kept.put("tags", arn, {"ResourceTags": list(merged.values())})
+        return {}
+
+    @action(service, "UntagResource")
+    def untag(kept: Kept, call: Call) -> Document:
+        arn = known(kept, call)
+        left = [t for t in _tags_of(kept, arn) if t["Key"] not in call.body["ResourceTagKeys"]]
+        kept.put("tags", arn, {"ResourceTags": left})
+        return {}
+
+    del tags, tag, untag
+
+
+_tagging("ce", "ResourceArn", all_here=False)
+_tagging("budgets", "ResourceARN", all_here=True)
+
+
+# Budgets: moto has budgets and their notifications, not tags and actions
 
 
 @action("budgets", "CreateBudget")
@@ -249,15 +320,6 @@ def tags_of_new_budget(kept: Kept, call: Call) -> Document:
     arn = f"arn:aws:budgets::{call.body['AccountId']}:budget/{call.body['Budget']['BudgetName']}"
     kept.put("tags", arn, {"ResourceTags": call.body.get("ResourceTags") or []})
     raise NotImplementedError
-
-
-@action("budgets", "TagResource")
-def tag_budget(kept: Kept, call: Call) -> Document:
-    """Set tags of a budget or an action."""
-    tags = {tag["Key"]: tag for tag in budget_tags(kept, call)["ResourceTags"]}
-    tags |= {tag["Key"]: tag for tag in call.body["ResourceTags"]}
-    kept.put("tags", call.body["ResourceARN"], {"ResourceTags": list(tags.values())})
-    return {}
 
 
 @action("budgets", "CreateBudgetAction")
