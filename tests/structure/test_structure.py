@@ -24,9 +24,12 @@ MAY_IMPORT = {
         "infra.settings_foundation", "infra.settings_operations",
     },
     "infra/network_plan.py": set(),
+    "infra/prices.py": set(),
+    "infra/gpu_instances.py": set(),
     "infra/settings_base.py": set(),
     "infra/settings_checks.py": {
-        "infra.network_plan", "infra.settings_foundation", "infra.settings_operations",
+        "infra.gpu_instances", "infra.network_plan", "infra.prices", "infra.settings_foundation",
+        "infra.settings_operations",
     },
     "infra/settings_foundation.py": {"infra.settings_base"},
     "infra/settings_operations.py": {"infra.settings_base"},
