@@ -37,3 +37,7 @@ class TrainingError(ServiceError):
 
 class ModelRefusedError(ServiceError):
     """A model folder is incomplete, altered, or made for other features; it was not loaded."""
+
+
+class ContractError(ServiceError):
+    """A readiness contract is missing, wrong, or not signed as it must be."""

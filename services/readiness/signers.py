@@ -1,0 +1,93 @@
+"""Who may sign: ``services/signers.yaml``, changed by review like code.
+
+A person has one key and the roles that they may sign for. A key is never removed from the list, it
+is revoked with a date and a reason, so that a refusal can say why.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import Field, ValidationError, model_validator
+
+from services.readiness import dsse
+from services.readiness.contract import Part
+from services.readiness.errors import ContractError
+
+Role = Literal["ml", "operations"]
+ROLES: tuple[Role, ...] = ("ml", "operations")
+SIGNERS_FILE = "signers.yaml"
+
+
+class Revocation(Part):
+    """When and why a key stopped being trusted."""
+
+    since: date
+    why: Annotated[str, Field(min_length=3, max_length=200)]
+
+
+class Signer(Part):
+    """One person who may sign."""
+
+    name: Annotated[str, Field(min_length=2, max_length=80, description="The person, by name.")]
+    roles: Annotated[list[Role], Field(min_length=1, description="What the person may sign for.")]
+    key: Annotated[str, Field(description="Public key: 32 bytes of ed25519, in base64.")]
+    revoked: Revocation | None = None
+
+    @model_validator(mode="after")
+    def _key_is_one(self) -> Self:
+        try:
+            dsse.public_key(self.key)
+        except ValueError:
+            raise ValueError("key is not an ed25519 public key in base64") from None
+        return self
+
+    @property
+    def public(self) -> Ed25519PublicKey:
+        """Return the key."""
+        return dsse.public_key(self.key)
+
+
+class Signers(Part):
+    """The whole list; with ``development``, also the key of this clone, for emulated stacks only."""
+
+    signers: list[Signer] = []  # noqa: RUF012 - pydantic copies it for each instance
+    development: Annotated[str, Field(description="Key of this clone; never in the file.")] = ""
+
+    @model_validator(mode="after")
+    def _each_key_once(self) -> Self:
+        keys = [signer.key for signer in self.signers]
+        if len(set(keys)) < len(keys):
+            raise ValueError("two signers have the same key")
+        return self
+
+    def public_keys(self) -> list[Ed25519PublicKey]:
+        """Return every key on the list, the revoked ones too."""
+        mine = [dsse.public_key(self.development)] if self.development else []
+        return [*(signer.public for signer in self.signers), *mine]
+
+
+def load(folder: Path) -> Signers:
+    """Return the list in a folder; empty when there is none, so that nobody may sign.
+
+    Raises:
+        ContractError: The list holds mistakes (all of them are named).
+    """
+    path = folder / SIGNERS_FILE
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Signers.model_validate(document or {})
+    except FileNotFoundError:
+        return Signers()
+    except (OSError, yaml.YAMLError) as error:
+        raise ContractError(f"The list of signers cannot be read: {error}", where=str(path)) from None
+    except ValidationError as error:
+        lines = [
+            f"  - {'.'.join(map(str, issue['loc']))}: {issue['msg'].removeprefix('Value error, ')}"
+            for issue in error.errors()
+        ]
+        raise ContractError(
+            "\n".join(["The list of signers has mistakes:", *lines]), where=str(path)
+        ) from None
