@@ -57,7 +57,7 @@ def private_bucket_policy(
             actions=["s3:PutObject"],
             resources=objects,
             principals=_EVERYONE,
-            conditions={"StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption": ["aws:kms"]}},
+            conditions=_asked_for("s3:x-amz-server-side-encryption", "StringNotEquals", "aws:kms"),
         ),
         Statement(
             sid="DenyForeignKey",
@@ -65,10 +65,19 @@ def private_bucket_policy(
             actions=["s3:PutObject"],
             resources=objects,
             principals=_EVERYONE,
-            conditions={"ArnNotLikeIfExists": {"s3:x-amz-server-side-encryption-aws-kms-key-id": [own_keys]}},
+            conditions=_asked_for("s3:x-amz-server-side-encryption-aws-kms-key-id", "ArnNotLike", own_keys),
         ),
         *grants,
     )
+
+
+def _asked_for(key: str, operator: str, value: str) -> dict[str, dict[str, list[str]]]:
+    """Return the condition that a request asks for something else than ``value``; asking for nothing is fine.
+
+    A negated operator holds for a request that lacks the key, with ``IfExists`` too, so it would refuse
+    whoever leaves encryption to the bucket's default.
+    """
+    return {operator: {key: [value]}, "Null": {key: ["false"]}}
 
 
 def trail_delivers(*, bucket_name: str, account_id: str, trail_arn: str) -> list[Statement]:

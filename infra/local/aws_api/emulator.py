@@ -15,7 +15,7 @@ from typing import Any
 from moto.moto_proxy.proxy3 import MotoRequestHandler
 from werkzeug.exceptions import HTTPException
 
-from infra.local.aws_api import actions, completions, determinism
+from infra.local.aws_api import actions, bucket_judge, completions, determinism
 from infra.local.aws_api.journal import Journal, Record
 from infra.local.aws_api.small_services import SmallServices
 
@@ -71,6 +71,7 @@ class Emulator:
         self.journal = Journal(path, engine)
         determinism.install(self.journal.id, self.journal.created)
         completions.install()
+        bucket_judge.install()
         self._small = SmallServices()
         self.status_mismatches = 0
         self.body_mismatches = 0
@@ -172,7 +173,8 @@ class Emulator:
             determinism.pin_new_modules()
             lower = {name.lower(): value for name, value in headers.items()}
             with pins or nullcontext():
-                result: Any = self._small.answer(method, host, path, lower, body)
+                result: Any = bucket_judge.answer(method, host, path, lower)
+                result = result or self._small.answer(method, host, path, lower, body)
                 if result is None and not emulated:
                     return refusal(
                         UNSUPPORTED, "NotImplemented", "moto does not emulate this service or path", host

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from clones import Clone
 
 pytestmark = pytest.mark.local
@@ -48,9 +49,6 @@ def test_artifacts_are_encrypted_with_a_key_of_their_own_that_rotates(settled: C
     assert rotation["KeyRotationEnabled"] is True
 
 
-@pytest.mark.xfail(
-    reason="the local AWS API applies a Deny without looking at its Condition: 403", strict=True
-)
 def test_an_object_is_encrypted_with_that_key_without_asking_for_it(s3: Any) -> None:
     key = _encryption(s3, ARTIFACTS)["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
     s3.put_object(Bucket=ARTIFACTS, Key="probe", Body=b"model")
@@ -58,6 +56,11 @@ def test_an_object_is_encrypted_with_that_key_without_asking_for_it(s3: Any) -> 
     s3.delete_object(Bucket=ARTIFACTS, Key="probe", VersionId=stored["VersionId"])
 
     assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
+def test_an_object_with_another_encryption_is_refused_by_the_bucket(s3: Any) -> None:
+    with pytest.raises(ClientError, match="statement DenyOtherEncryption"):
+        s3.put_object(Bucket=ARTIFACTS, Key="probe", Body=b"model", ServerSideEncryption="AES256")
 
 
 def test_access_logs_use_the_encryption_that_their_delivery_can_write(s3: Any) -> None:
