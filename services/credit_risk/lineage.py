@@ -26,7 +26,14 @@ MODEL_CODE = (
     "services/credit_risk/training.py",
     "services/readiness/digests.py",
     "services/readiness/errors.py",
+    "services/readiness/guard.py",
     "services/readiness/model.py",
+    "services/readiness/reference_making/__init__.py",
+    "services/readiness/reference_making/columns.py",
+    "services/readiness/reference_making/confidence.py",
+    "services/readiness/reference_making/explanation.py",
+    "services/readiness/reference_making/guard.py",
+    "services/readiness/reference_making/scorecard.py",
 )
 """The code that a model is made by; a test compares it with what ``training`` imports."""
 

@@ -36,6 +36,7 @@ from services.credit_risk.lineage import NAME, SEED, inputs
 from services.readiness.digests import bytes_digest
 from services.readiness.errors import TrainingError
 from services.readiness.model import INPUT, MODEL_FILE, OUTPUT, RECORD_FILE, session
+from services.readiness.reference_making import Column, make_reference
 
 HOLDOUT_SHARE = 0.25
 """Rows kept from all choices. 250 rows give the AUC to about 0.03; more would starve the training."""
@@ -218,6 +219,17 @@ def train(folder: Path, data: Dataset | None = None) -> dict[str, Any]:
         content = export(pipeline)
         (folder / MODEL_FILE).write_bytes(content)
         equality = compare(folder, pipeline, features)
+        references = make_reference(
+            columns=[Column(name=feature.name, categories=feature.categories) for feature in FEATURES],
+            features=features[fit],
+            target=target[fit],
+            out_of_fold=out_of_fold,
+            log_odds=pipeline.decision_function,
+            features_digest=FEATURES_DIGEST,
+            seed=SEED,
+        )
+        for name, part in references.items():
+            (folder / name).write_bytes(part)
     record = {
         "service": NAME,
         "model_digest": bytes_digest(content),
@@ -231,6 +243,7 @@ def train(folder: Path, data: Dataset | None = None) -> dict[str, Any]:
         "thresholds": {"approve_up_to": APPROVE_UP_TO, "decline_from": DECLINE_FROM},
         "model": {"name": candidate.name, "parameters": candidate.parameters},
         "selection": {"folds": FOLDS, "repeats": REPEATS, "candidates": table},
+        "files": {name: bytes_digest(part) for name, part in sorted(references.items())},
         "export": {"opset": OPSET, "tolerance": MAX_OUTPUT_DIFFERENCE, **equality},
         "metrics": {
             "holdout": figures,
