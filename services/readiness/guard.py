@@ -80,11 +80,11 @@ class Guard:
         p_values = self.p_values(rows)
         numbers = rows[:, self._numbers]
         beyond: npt.NDArray[np.bool_] = (numbers < self._low) | (numbers > self._high)
-        any_beyond: list[bool] = list(beyond.any(axis=1))
+        odd = set(np.nonzero(beyond)[0].tolist())
         found = []
         for r, p_value in enumerate(p_values.tolist()):
             outside = []
-            if any_beyond[r]:
+            if r in odd:
                 outside = [self._names[self._numbers[k]] for k in np.flatnonzero(beyond[r])]
             outside += [self._names[i] for i, codes in self._unseen.items() if int(rows[r, i]) in codes]
             verdict: GuardVerdict = "in_distribution"
