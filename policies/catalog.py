@@ -1,8 +1,8 @@
-"""The catalog of controls: one row each, read from ``catalog.yaml`` and checked on the way in."""
+"""The catalog of controls: one row each, read from ``controls/`` and checked on the way in."""
 
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +11,7 @@ from policies.core.settings import ENVIRONMENTS
 
 Severity = Literal["low", "medium", "high", "critical"]
 Level = Literal["advisory", "mandatory"]
+Pack = Literal["security", "compliance", "readiness", "cost"]
 LARGEST_NUMBER = 99
 """Controls in the project's list."""
 
@@ -42,13 +43,18 @@ class Control(_Row):
     number: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None
     """Row in the project's list of controls; None for one of its own."""
     family: str
+    """Family whose checks decide it; the name of its file."""
+    pack: Pack
+    """What it serves: security, proof for others, readiness to be used, or cost."""
+    theme: str
+    """What it is about, in the words of ``standards.yaml``."""
     title: str
     why: str
     severity: Severity
     types: Annotated[list[str], Field(min_length=1)]
     """Canonical types that it judges or looks at; a star stands for all of a provider."""
     frameworks: Annotated[dict[str, list[str]], Field(min_length=1)]
-    """Standard to the ids that the control answers."""
+    """Standard to the ids that the control answers, those of its theme included."""
     own_reading: list[str] = []
     """Standards to which the link is this project's own judgement."""
     fix: str
@@ -99,6 +105,46 @@ class Catalog(_Row):
         return {control.id: control for control in self.controls}
 
 
+def raw_catalog(folder: Path = Path(__file__).parent / "controls") -> dict[str, Any]:
+    """Return the catalog's content from its files: what a file or a theme says is written into each row.
+
+    Args:
+        folder: ``standards.yaml``, and a file for each family.
+    """
+    common = _yaml(folder / "standards.yaml")
+    rows = [
+        _row(row, path.stem, document, common["themes"])
+        for path in sorted(folder.glob("*.yaml"))
+        if path.name != "standards.yaml"
+        for document in [_yaml(path)]
+        for row in document["controls"]
+    ]
+    return {"standards": common["standards"], "controls": rows}
+
+
+def _row(
+    row: dict[str, Any], family: str, document: dict[str, Any], themes: dict[str, dict[str, list[str]]]
+) -> dict[str, Any]:
+    theme = row.get("theme", document.get("theme"))
+    if theme not in themes:
+        raise ValueError(f"{row.get('id')}: unknown theme {theme!r}")
+    own, by_theme = row.get("frameworks", {}), themes[theme]
+    return {
+        "number": None,
+        **row,
+        "family": family,
+        "pack": row.get("pack", document.get("pack")),
+        "theme": theme,
+        "frameworks": {**by_theme, **own},
+        "own_reading": sorted({*row.get("own_reading", ()), *(set(by_theme) - set(own))}),
+    }
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return document
+
+
 @cache
 def catalog() -> Catalog:
     """Return the catalog, read once.
@@ -106,5 +152,4 @@ def catalog() -> Catalog:
     Raises:
         ValueError: A row is wrong; the message names it.
     """
-    text = (Path(__file__).parent / "catalog.yaml").read_text(encoding="utf-8")
-    return Catalog.model_validate(yaml.safe_load(text))
+    return Catalog.model_validate(raw_catalog())

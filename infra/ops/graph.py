@@ -62,7 +62,8 @@ def stack_settings(path: Path) -> Settings:
 def resources(settings: Settings) -> Recorder:
     """Build the program for some settings and return what it asked for."""
     recorder = Recorder(region=settings.aws.region, account=settings.aws.account_id)
-    _run(recorder, settings.environment, lambda: program.build(settings, providers.build(settings)))
+    monitor = pulumi_mocks.MockMonitor(recorder)
+    run_recorded(monitor, settings.environment, lambda: program.build(settings, providers.build(settings)))
     return recorder
 
 
@@ -95,11 +96,21 @@ def _shown(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def _run(recorder: Recorder, stack: str, body: Callable[[], Any]) -> None:
+def run_recorded(
+    monitor: pulumi_mocks.MockMonitor, stack: str, body: Callable[[], Any], *, preview: bool = False
+) -> None:
+    """Run a program against a monitor that stands for the engine.
+
+    Args:
+        monitor: Takes the registrations.
+        stack: Name of the stack.
+        body: The program.
+        preview: Whether what is not answered is unknown, as in a preview, instead of missing.
+    """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        pulumi_mocks.set_mocks(recorder, project="plinth", stack=stack, preview=False)
+        pulumi_mocks.set_mocks(monitor.mocks, project="plinth", stack=stack, preview=preview, monitor=monitor)
 
         @pulumi.runtime.test  # type: ignore[untyped-decorator]
         def run() -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 from policies.core.errors import PolicyError
@@ -18,12 +19,19 @@ class PolicySettings:
     Args:
         environment: Decides the level of each control; ``prod`` makes all of them mandatory.
         registries: Patterns (whole host names) of registries from which images may come.
-        accounts: Account ids whose identities a bucket policy may name.
+        accounts: Account ids whose identities a policy may name.
+        today: Day by which dates are judged, as ``2026-01-31``; today's, in UTC, when empty.
     """
 
     environment: str = "prod"
     registries: tuple[str, ...] = (ECR,)
     accounts: tuple[str, ...] = ()
+    today: str = ""
+
+    @property
+    def day(self) -> date:
+        """The day by which dates are judged."""
+        return date.fromisoformat(self.today) if self.today else datetime.now(UTC).date()
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "PolicySettings":
@@ -33,12 +41,12 @@ class PolicySettings:
             PolicyError: An unknown key or environment, or a list that is none: a misspelt setting
                 must not quietly mean another one.
         """
-        unknown = sorted(set(raw) - {"environment", "registries", "accounts"})
+        unknown = sorted(set(raw) - {"environment", "registries", "accounts", "today"})
         if unknown:
             raise PolicyError(
                 f"Unknown policy setting: {', '.join(unknown)}.",
                 where="policy pack configuration",
-                fix="Use environment, registries, accounts.",
+                fix="Use environment, registries, accounts, today.",
             )
         environment = raw.get("environment", cls.environment)
         if environment not in ENVIRONMENTS:
@@ -51,15 +59,30 @@ class PolicySettings:
             environment=environment,
             registries=_strings(raw, "registries", cls.registries),
             accounts=_strings(raw, "accounts", cls.accounts),
+            today=_day(raw.get("today")),
         )
 
     def render(self) -> dict[str, Any]:
         """Return the settings as one policy's configuration."""
-        return {
+        rendered: dict[str, Any] = {
             "environment": self.environment,
             "registries": list(self.registries),
             "accounts": list(self.accounts),
         }
+        return {**rendered, "today": self.today} if self.today else rendered
+
+
+def _day(value: object) -> str:
+    if value is None:
+        return ""
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise PolicyError(
+            "The policy setting 'today' is not a day.",
+            where="policy pack configuration: today",
+            fix="Write it as 2026-01-31, or leave it out.",
+        ) from None
 
 
 def _strings(raw: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
 """The catalog is whole, and its tokens are those of the installed packages."""
 
+import copy
 import importlib.metadata
 import re
 from pathlib import Path
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
-from policies.catalog import Catalog, catalog
+from policies.catalog import Catalog, catalog, raw_catalog
 from policies.core.resources import canonical
 from policies.core.settings import ENVIRONMENTS
 from policies.families import FAMILIES
@@ -95,15 +95,16 @@ def test_canonical_types(token, expected):
     ("change", "says"),
     [
         (lambda c: c["controls"].append(c["controls"][0]), "ids used twice"),
-        (lambda c: c["controls"][0].update(frameworks={"iso": ["1"]}), "unknown standards"),
+        (lambda c: c["controls"][0]["frameworks"].update(iso=["1"]), "unknown standards"),
         (lambda c: c["controls"][0].update(advisory_in=["production"]), "unknown environments"),
-        (lambda c: c["controls"][0].update(own_reading=["pss"]), "does not map to"),
+        (lambda c: c["controls"][0].update(own_reading=["eu-ai-act"]), "does not map to"),
+        (lambda c: c["controls"][0].update(pack="safety"), "'security', 'compliance'"),
         (lambda c: c["standards"]["fsbp"].update(note=None), "needs a note"),
         (lambda c: c["controls"][0].update(severty="high"), "Extra inputs"),
     ],
 )
 def test_a_mistake_in_the_catalog_is_found(change, says):
-    raw = yaml.safe_load((ROOT / "policies" / "catalog.yaml").read_text(encoding="utf-8"))
+    raw = copy.deepcopy(raw_catalog())
     change(raw)
 
     with pytest.raises(ValidationError, match=says):

@@ -12,7 +12,9 @@ def test_the_defaults_are_the_strictest():
 
 
 def test_settings_come_back_as_they_were_written():
-    settings = PolicySettings(environment="dev", registries=("a", "b"), accounts=("123456789012",))
+    settings = PolicySettings(
+        environment="dev", registries=("a", "b"), accounts=("123456789012",), today="2026-02-28"
+    )
 
     assert PolicySettings.parse(settings.render()) == settings
 
@@ -25,6 +27,7 @@ def test_settings_come_back_as_they_were_written():
         ({"account": []}, "Unknown policy setting: account"),
         ({"accounts": "123456789012"}, "'accounts' is not a list of strings"),
         ({"registries": [1]}, "'registries' is not a list of strings"),
+        ({"today": "2026-02-30"}, "'today' is not a day"),
     ],
 )
 def test_a_mistake_is_refused_with_the_setting_named(raw, says):
