@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from policies.catalog import catalog
 from policies.core import Finding, Verdict
+from policies.procedure import control_of
 
 _INTERNAL_FIX = "this is a bug of the policy pack; report it with the type of the resource"
 
@@ -22,7 +22,7 @@ def render(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
 
 def message(finding: Finding) -> str:
     """Return the message of one finding."""
-    control = catalog()[finding.control]
+    control = control_of(finding.control)
     return (
         f"{finding.name}: {control.title}. [{control.id}, {control.severity}]\n"
         f"  found: {finding.message}\n"

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from policies.core.documents import LARGEST_BYTES, documents
 from policies.core.errors import PolicyError
 from policies.core.resources import Resource
 from policies.core.values import normalise
@@ -61,42 +60,87 @@ def from_manifests(text: str, *, source: str = "manifest") -> list[Resource]:
     Raises:
         PolicyError: It is no YAML, or a document is no Kubernetes object: nothing is skipped silently.
     """
-    try:
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        place = f"{source}, line {line + 1}" if line is not None else source
-        raise PolicyError("This is not valid YAML.", where=place, fix="Correct the line.") from None
-    if not documents:
+    return [resource for resource, _ in placed_manifests(text, source=source)]
+
+
+def placed_manifests(text: str, *, source: str) -> list[tuple[Resource, int]]:
+    """Return the objects of Kubernetes YAML with the line on which their document begins.
+
+    Raises:
+        PolicyError: As :func:`from_manifests`.
+    """
+    found = list(documents(text, source))
+    if not found:
         raise PolicyError("The file holds no Kubernetes object.", where=source, fix="Give a manifest.")
-    return [resource for document in documents for resource in _objects(document, source)]
+    placed = [(resource, line) for document, line in found for resource in _objects(document, source)]
+    if not placed:
+        raise PolicyError("The file holds only empty lists.", where=source, fix="Give a manifest.")
+    return placed
 
 
 def from_file(path: Path) -> list[Resource]:
-    """Return the resources of a file: JSON is a preview or a state export, all else Kubernetes YAML.
+    """Return the resources of a file: a JSON preview or state export, or Kubernetes YAML or JSON.
 
     Raises:
         PolicyError: The file cannot be read or is none of them.
     """
+    return [resource for resource, _ in placed(read_text(path), source=path.name)]
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        PolicyError: It cannot be read, or is too large.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.stat().st_size > LARGEST_BYTES:
+            raise PolicyError("The file is too large.", where=str(path), fix="Judge it in parts.")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise PolicyError(
             "The file cannot be read.", where=str(path), fix="Give a readable text file."
         ) from None
-    if path.suffix == ".json":
-        document = _json(text, str(path))
+
+
+def placed(text: str, *, source: str) -> list[tuple[Resource, int]]:
+    """Return the resources of a text with their lines; what it is, its content says.
+
+    Raises:
+        PolicyError: It is neither a preview, nor a state export, nor Kubernetes YAML or JSON.
+    """
+    if text.lstrip()[:1] in ("{", "[") and _is_json(text, source):
+        document = _json(text, source)
+        if "checkpoint" in document:
+            raise PolicyError(
+                "This is the engine's own state file, not an export.",
+                where=source,
+                fix="Make one with 'pulumi stack export'.",
+            )
         if "steps" in document:
-            return from_preview(text)
+            return [(resource, 1) for resource in from_preview(text)]
         if "deployment" in document:
-            return from_export(text)
-    return from_manifests(text, source=path.name)
+            return [(resource, 1) for resource in from_export(text)]
+    return placed_manifests(text, source=source)
+
+
+def _is_json(text: str, source: str) -> bool:
+    """Whether a text is JSON; YAML may begin with a brace too, but a file named so has to be JSON."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        if source.endswith(".json"):
+            raise PolicyError(
+                "This is not valid JSON.", where=source, fix="Make the file again, whole."
+            ) from None
+        return False
+    return True
 
 
 def _json(text: str, what: str) -> Mapping[str, Any]:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PolicyError(f"The {what} is not valid JSON.", where=what, fix="Make it again, whole.") from None
     if not isinstance(document, Mapping):
         raise PolicyError(f"The {what} is not a JSON object.", where=what, fix="Make it again, whole.")

@@ -9,14 +9,13 @@ from policies.core.values import Value
 
 
 class Verdict(IntEnum):
-    """Answer of a control for a resource, ordered: the highest of several is the answer.
-
-    Waived findings will stand between passed and undecided; nothing else has to move for them.
-    """
+    """Answer of a control for a resource, ordered: the highest of several is the answer."""
 
     NOT_APPLICABLE = 0
     """The control has nothing to say about this resource."""
     PASSED = 1
+    WAIVED = 2
+    """It would block, and a waiver in force lets it be for a while; it is shown all the same."""
     UNDECIDED = 3
     """The property that decides is set but not known. Blocks like a failure: nothing is decided by hoping."""
     FAILED = 4

@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 toolchain_app = typer.Typer(no_args_is_help=True, help="The engine, providers and cluster programs.")
 app.add_typer(toolchain_app, name="toolchain")
+policy_app = typer.Typer(no_args_is_help=True, help="Controls: what must hold before any deploy.")
+app.add_typer(policy_app, name="policy")
 
 Stack = Annotated[
     str, typer.Option("--stack", "-s", envvar="PLINTH_STACK", help="Which environment: a file in stacks/.")

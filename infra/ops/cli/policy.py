@@ -1,0 +1,127 @@
+"""Commands of the policies: what there is, what a file breaks, what stands live, how good the checks are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from infra.errors import Exit, PlinthError
+from infra.ops.cli.base import Json, policy_app
+from infra.ops.console import screen
+
+Environment = Annotated[
+    str,
+    typer.Option("--environment", "-e", help="Decides what is advice; prod, the strictest, when left out."),
+]
+
+
+@policy_app.command("list")
+def policy_list(
+    family: Annotated[str | None, typer.Option(help="Only the controls of one family.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List every control: id, severity, what must hold."""
+    from policies.procedure import all_controls
+
+    rows = [control for control in all_controls() if family in (None, control.family)]
+    if not rows:
+        families = sorted({control.family for control in all_controls()})
+        raise PlinthError(
+            f"There is no family '{family}'.", fix=f"Use one of: {', '.join(families)}.", code=Exit.USAGE
+        )
+    if as_json:
+        screen.json([control.model_dump(mode="json") for control in rows])
+        return
+    for control in rows:
+        screen.out.print(f"{control.severity:>8}  [bold]{control.id}[/]: {control.title}")
+    screen.out.print(f"{len(rows)} controls. ./plinth policy explain ID says more of each.")
+
+
+@policy_app.command("explain")
+def policy_explain(
+    control_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a control, as `list` shows it.")],
+    as_json: Json = False,
+) -> None:
+    """Say all of one control: why, where it blocks, how to fix, and which frameworks ask for it."""
+    from policies.compliance import explain
+    from policies.procedure import all_controls, control_of
+
+    known = {control.id for control in all_controls()}
+    if control_id not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(control_id, known, n=3)
+        raise PlinthError(
+            f"There is no control '{control_id}'.",
+            fix=f"Perhaps {', '.join(near)}?" if near else "./plinth policy list",
+            code=Exit.USAGE,
+        )
+    if as_json:
+        screen.json(control_of(control_id).model_dump(mode="json"))
+    else:
+        screen.out.print(explain(control_of(control_id)), markup=False, highlight=False)
+
+
+@policy_app.command("check")
+def policy_check(  # noqa: PLR0917 - options of the command line, which nobody calls by position
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Kubernetes YAML or JSON, `pulumi stack export`, `-`."),
+    ],
+    environment: Environment = "prod",
+    account: Annotated[
+        list[str] | None, typer.Option(help="Account id whose identities policies may name; repeatable.")
+    ] = None,
+    registry: Annotated[
+        list[str] | None,
+        typer.Option(help="Pattern of a whole host name from which images may come; repeatable."),
+    ] = None,
+    waivers: Annotated[str | None, typer.Option(help="File of waivers; none when left out.")] = None,
+    output: Annotated[
+        Literal["text", "json", "sarif"], typer.Option("--format", "-f", help="How to print the verdict.")
+    ] = "text",
+) -> None:
+    """Judge files, of this or of any other project: all FILEs together are one stack.
+
+    Exit codes: 0 nothing blocks, 4 a mandatory control fails or cannot be decided, 2 wrong usage, 3 a
+    file (or the waiver file) cannot be judged, in which case there is no verdict at all.
+    """
+    with told():
+        from policies import inputs, sarif
+        from policies.core import PolicySettings
+        from policies.judgement import judge
+        from policies.waivers import load
+
+        raw: dict[str, Any] = {"environment": environment, "accounts": account, "registries": registry}
+        settings = PolicySettings.parse({key: value for key, value in raw.items() if value is not None})
+        excepted = load(Path(waivers)) if waivers else ()
+        found = inputs.read(files)
+        judgement = judge(found.resources, settings, excepted, today=datetime.now(UTC).date())
+    if output == "sarif":
+        screen.json(sarif.render(judgement, found.places))
+    elif output == "json":
+        screen.json(judgement.as_json())
+    else:
+        screen.out.print(judgement.as_text(), markup=False, highlight=False)
+    if judgement.blocking:
+        raise typer.Exit(Exit.REFUSED)
+    if not judgement.judged:
+        raise PlinthError(
+            "No control speaks of any resource in these files: nothing was judged, and nothing passed.",
+            where=", ".join(files),
+            fix="./plinth policy list shows what is judged.",
+        )
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what the policies refuse to read into an error of the command line."""
+    from policies.core import PolicyError
+
+    try:
+        yield
+    except PolicyError as error:
+        raise PlinthError(error.what, where=error.where, fix=error.fix, code=Exit.SETTINGS) from None
