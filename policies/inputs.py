@@ -34,7 +34,11 @@ def read(names: Iterable[str]) -> Inputs:
     for name in names:
         text = sys.stdin.read(LARGEST_BYTES) if name == STANDARD_INPUT else read_text(Path(name))
         source = "standard input" if name == STANDARD_INPUT else Path(name).as_posix()
-        found = [(r, line) for r, line in placed(text, source=source) if not r.type.startswith(_ENGINES_OWN)]
+        try:
+            every = placed(text, source=source)
+        except PolicyError as error:
+            raise PolicyError(error.what, where=error.where or source, fix=error.fix) from None
+        found = [(r, line) for r, line in every if not r.type.startswith(_ENGINES_OWN)]
         if not found:
             raise PolicyError(
                 "There is no resource in it, so there is nothing to judge.",
