@@ -14,11 +14,11 @@ import pulumi
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from infra import settings_checks
+from infra import gpu_checks, settings_checks
 from infra.errors import SettingsError
 from infra.mistakes import describe
 from infra.naming import PROJECT
-from infra.settings_base import REGION_PATTERN, Frozen, Name
+from infra.settings_base import IMAGE_PATTERN, REGION_PATTERN, Frozen, Name
 from infra.settings_foundation import (
     ClusterSettings,
     GpuSettings,
@@ -31,7 +31,6 @@ from infra.settings_operations import AuditSettings, CostSettings, RecoverySetti
 Environment = Literal["local", "dev", "staging", "prod", "prod-dr"]
 ENVIRONMENTS: tuple[Environment, ...] = ("local", "dev", "staging", "prod", "prod-dr")
 RELEASES_VARIABLE = "PLINTH_RELEASES"
-IMAGE_PATTERN = r"^[a-z0-9][a-z0-9./_-]*@sha256:[0-9a-f]{64}$"
 
 
 class AwsSettings(Frozen):
@@ -262,7 +261,8 @@ class Settings(Frozen):
         return [
             *settings_checks.network(self.network, environment=self.environment, region=self.aws.region),
             *settings_checks.cluster(self.cluster),
-            *settings_checks.gpu(self.gpu, emulated=self.aws.emulated),
+            *gpu_checks.pools(self.gpu),
+            *gpu_checks.cost(self.gpu, self.cost, region=self.aws.region),
             *settings_checks.recovery(self.recovery, environment=self.environment, region=self.aws.region),
             *settings_checks.cost(self.cost, environment=self.environment),
             *settings_checks.records(

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
 REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-\d$"
+IMAGE_PATTERN = r"^[a-z0-9][a-z0-9./_-]*@sha256:[0-9a-f]{64}$"
 
 
 class Frozen(BaseModel):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from infra import network_plan
-from infra.settings_foundation import ClusterSettings, GpuSettings, NetworkSettings
+from infra.settings_foundation import ClusterSettings, NetworkSettings
 from infra.settings_operations import AuditSettings, CostSettings, RecoverySettings, StorageSettings
 
 PRODUCTION = frozenset({"prod", "prod-dr"})
@@ -16,15 +16,6 @@ NOBODY = frozenset({"you", "me", "none", "nobody", "todo", "tbd"})
 """Owners that are none."""
 RECORD_DAYS = 183
 """Days for which records of decisions must be kept at least: six months (EU AI Act, article 19)."""
-GPU_INSTANCES = {
-    "g4dn.xlarge": 1, "g4dn.2xlarge": 1, "g4dn.12xlarge": 4,
-    "g5.xlarge": 1, "g5.2xlarge": 1, "g5.4xlarge": 1, "g5.8xlarge": 1, "g5.12xlarge": 4, "g5.24xlarge": 4,
-    "g5.48xlarge": 8,
-    "g6.xlarge": 1, "g6.2xlarge": 1, "g6.4xlarge": 1, "g6.12xlarge": 4, "g6.48xlarge": 8,
-    "g6e.xlarge": 1, "g6e.2xlarge": 1, "g6e.12xlarge": 4, "g6e.48xlarge": 8,
-    "p4d.24xlarge": 8, "p5.48xlarge": 8, "p5e.48xlarge": 8, "p5en.48xlarge": 8,
-}  # fmt: skip
-"""Instance type to its number of NVIDIA GPUs (EC2 user guide, accelerated computing, read 2026)."""
 SYSTEM_FAMILIES = ("c6i", "c7i", "m6i", "m7i", "m8i", "r6i", "r7i", "t3")
 """Families that system nodes may come from: x86, as all images here are."""
 _SIZES = ("medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge")
@@ -77,46 +68,6 @@ def cluster(settings: ClusterSettings) -> Iterator[str]:
                 kind,
                 f"not known; families are {', '.join(SYSTEM_FAMILIES)}, sizes {', '.join(_SIZES)}",
             )
-
-
-def gpu(settings: GpuSettings, *, emulated: bool) -> Iterator[str]:
-    """Give the mistakes of the GPU pools: unknown types, contradicting sizes, images not pinned."""
-    for name, pool in sorted(settings.pools.items()):
-        at = f"gpu.pools.{name}"
-        for kind in pool.instance_types:
-            if kind not in GPU_INSTANCES:
-                known = ", ".join(GPU_INSTANCES)
-                yield mistake(f"{at}.instance_types", kind, f"not a known GPU type; known are {known}")
-        counts = {GPU_INSTANCES[kind] for kind in pool.instance_types if kind in GPU_INSTANCES}
-        if len(counts) > 1:
-            yield mistake(
-                f"{at}.instance_types",
-                pool.instance_types,
-                "have different numbers of GPUs, so a node's worth would be a matter of luck",
-            )
-        if pool.min_nodes > pool.max_nodes:
-            yield mistake(f"{at}.min_nodes", pool.min_nodes, f"is more than max_nodes ({pool.max_nodes})")
-    if settings.pools and not emulated:
-        for key in ("device_plugin_image", "exporter_image"):
-            if not getattr(settings, key):
-                yield mistake(
-                    f"gpu.{key}",
-                    "",
-                    "real GPU nodes need it, as repository@sha256:digest, from your own registry",
-                )
-    most = max_gpus(settings)
-    if settings.pools and settings.quota > most:
-        yield mistake("gpu.quota", settings.quota, f"is more than the {most} GPUs that the pools can have")
-
-
-def max_gpus(settings: GpuSettings) -> int:
-    """Return how many GPUs, time slices counted, all pools have at their largest."""
-    return sum(
-        pool.max_nodes
-        * pool.time_slices
-        * max((GPU_INSTANCES.get(k, 0) for k in pool.instance_types), default=0)
-        for pool in settings.pools.values()
-    )
 
 
 def recovery(settings: RecoverySettings, *, environment: str, region: str) -> Iterator[str]:

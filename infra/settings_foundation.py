@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from infra.settings_base import Frozen, Name
+from infra.settings_base import IMAGE_PATTERN, Frozen, Name
 
 LogDays = Literal[400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 """Days that CloudWatch Logs takes as a retention, from the audit minimum of a year on."""
@@ -159,9 +159,28 @@ class PoolSettings(Frozen):
         Field(
             ge=1,
             le=16,
-            description="Pods that share one GPU by turns, without memory protection between them; 1: none.",
+            description="Pods that share one GPU by turns, without memory protection between them; 1: none. "
+            "Pods ask for `nvidia.com/gpu.shared` then.",
         ),
     ] = 1
+    mig_profile: Annotated[
+        str,
+        Field(
+            pattern=r"^$|^[1-7]g\.[1-9][0-9]{0,2}gb$",
+            description="Hardware partition (MIG) of every GPU, such as 1g.10gb, with memory of its own; not "
+            "together with time slices, and only where the GPU has it. Pods ask for "
+            "`nvidia.com/mig-<profile>` then.",
+        ),
+    ] = ""
+    hours_per_month: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=730,
+            description="Hours of a month for which the pool is reckoned at its largest; with the price of "
+            "an hour it must stay within the budget. 730: always.",
+        ),
+    ] = 730
 
 
 class GpuSettings(Frozen):
@@ -176,19 +195,33 @@ class GpuSettings(Frozen):
         ),
     ] = "gpu-users"
     quota: Annotated[
-        int, Field(ge=0, le=800, description="GPUs that all pods of the namespace may ask for together.")
+        int,
+        Field(
+            ge=0,
+            le=6400,
+            description="Units (GPUs, time slices, MIG instances) of each kind that all pods of the "
+            "namespace may ask for together.",
+        ),
     ] = 8
     device_plugin_image: Annotated[
         str,
         Field(
-            pattern=r"^$|@sha256:[0-9a-f]{64}$",
-            description="NVIDIA device plugin by digest; empty where no real GPU nodes are (laptop).",
+            pattern=IMAGE_PATTERN,
+            description="NVIDIA device plugin by digest. One of nvcr.io is pulled from the stack's own copy, "
+            "since nodes have no way to the internet. The default is that of NVIDIA's GPU operator 25.3.1; "
+            "nobody has run it here.",
         ),
-    ] = ""
+    ] = (
+        "nvcr.io/nvidia/k8s-device-plugin"
+        "@sha256:037160a36de0f060fc21cc0cb2f795d980282ff1471b55530433ca4350b24c4f"
+    )
     exporter_image: Annotated[
         str,
         Field(
-            pattern=r"^$|@sha256:[0-9a-f]{64}$",
-            description="DCGM exporter by digest; empty where no real GPU nodes are (laptop).",
+            pattern=IMAGE_PATTERN,
+            description="DCGM exporter by digest; the same holds for it.",
         ),
-    ] = ""
+    ] = (
+        "nvcr.io/nvidia/k8s/dcgm-exporter"
+        "@sha256:6c78381d83e2ccd84e9645d35d8768d98a52b73c75d1bb9395b5f030ce9bd3a4"
+    )

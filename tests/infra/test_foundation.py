@@ -15,7 +15,7 @@ from infra.settings import Settings
 def record(raw_settings: dict[str, Any], run_program: Callable[[Callable[[], Any]], Any]) -> Any:
     raw_settings["network"] = {"zones": 3, "nat": "each"}
     raw_settings["identity"] = {"repository": "own/repo"}
-    raw_settings["gpu"] = {"pools": {"a10g": {"instance_types": ["g5.12xlarge"]}}}
+    raw_settings["gpu"] = {"pools": {"a10g": {"instance_types": ["g5.12xlarge"], "hours_per_month": 60}}}
     settings = Settings.parse(raw_settings, stack="local", environ={})
     return run_program(lambda: program.build(settings, providers.build(settings)))
 
@@ -218,12 +218,3 @@ def test_mistakes_of_several_parts_are_told_at_once(raw_settings: dict[str, Any]
     raw_settings["gpu"] = {"pools": {"aa": {"instance_types": ["g99.xlarge"]}}}
     with pytest.raises(SettingsError, match="5 mistakes"):
         Settings.parse(raw_settings, stack="local", environ={})
-
-
-def test_real_gpu_nodes_need_images_by_digest(raw_settings: dict[str, Any]) -> None:
-    from infra.errors import SettingsError  # noqa: PLC0415
-
-    raw_settings["aws"]["emulated"] = False
-    raw_settings["gpu"] = {"pools": {"aa": {"instance_types": ["g5.12xlarge"]}}}
-    with pytest.raises(SettingsError, match=r"gpu\.device_plugin_image"):
-        Settings.parse(raw_settings, stack="dev", environ={})
