@@ -126,6 +126,13 @@ class Settings(Frozen):
         Literal["gates", "person"],
         Field(description="Who accepts a preview before `up`: the gates, or a named person after the gates."),
     ] = "person"
+    contracts: Annotated[
+        Literal["signed", "development"],
+        Field(
+            description="Whose signatures a service's readiness contract needs here: its two owners', or, "
+            "on emulated stacks only, those of the clone's own key."
+        ),
+    ] = "signed"
     aws: AwsSettings
     gateway: GatewaySettings
     network: NetworkSettings = NetworkSettings()
@@ -260,6 +267,7 @@ class Settings(Frozen):
         """Return what does not fit together, one line for each mistake."""
         return [
             *settings_checks.network(self.network, environment=self.environment, region=self.aws.region),
+            *settings_checks.contracts(self.contracts, emulated=self.aws.emulated),
             *settings_checks.cluster(self.cluster),
             *gpu_checks.pools(self.gpu),
             *gpu_checks.cost(self.gpu, self.cost, region=self.aws.region),

@@ -50,6 +50,12 @@ def network(settings: NetworkSettings, *, environment: str, region: str) -> Iter
         yield mistake("network.nat", settings.nat, "in production the loss of a zone would take the way out")
 
 
+def contracts(signatures: str, *, emulated: bool) -> Iterator[str]:
+    """Give the mistake of a stack on AWS whose services nobody answers for."""
+    if signatures == "development" and not emulated:
+        yield mistake("contracts", signatures, "a stack on AWS needs the signatures of both owners")
+
+
 def cluster(settings: ClusterSettings) -> Iterator[str]:
     """Give the mistakes of the cluster: doors open to everybody, instance types that nobody knows."""
     for cidr in settings.public_cidrs:

@@ -10,7 +10,7 @@ from typing import Any
 from infra import gate
 from infra.errors import PlinthError, RefusedError
 from infra.local import isolation, session, toolchain
-from infra.ops import adopt, environment, releases, state
+from infra.ops import adopt, contracts, environment, releases, state
 from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
@@ -87,18 +87,24 @@ def preview(ready: Ready, steps: Steps, *, accept_as: str | None = None) -> Run:
     """Preview the stack, judge it, and write an acceptance when the gates (and the person) agree.
 
     Raises:
-        RefusedError: A mandatory policy is violated; nothing was touched.
+        RefusedError: A mandatory policy is violated, or a contract does not hold; nothing was touched.
         PlinthError: The program does not run.
     """
     with steps.step("preview"):
         options = ["--refresh"] if ready.behind else []
         run = ready.engine.run("preview", *options, listener=lambda r: steps.say(f"{len(r.steps)} resources"))
     judge(run, ready.settings.environment)
+    subject = gate.subject(ready.settings)
+    contracts.leave_evidence(
+        ready.settings.environment, contracts.policy_verdicts(run, subject=subject, now=datetime.now(UTC))
+    )
+    for service in contracts.require(ready.settings):
+        screen.note(f"contract of {service}: signed by this clone's key, for development only")
     by = accept_as or ("gates" if ready.settings.approval == "gates" else None)
     if by is not None:
         gate.Acceptance(
             stack=ready.settings.environment,
-            subject=gate.subject(ready.settings),
+            subject=subject,
             state=ready.state,
             accepted_by=by,
             accepted_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,6 +1,6 @@
 """Any stack on the laptop: a copy of its settings that lives on the local platform, in a home of its own.
 
-The program is the same and so are its settings, but for the three keys below. Nothing of the real
+The program is the same and so are its settings, but for the keys below. Nothing of the real
 stack is read or touched: neither its state nor its account nor its secrets.
 """
 
@@ -16,11 +16,13 @@ from infra.errors import PlinthError, SettingsError
 from infra.local import session
 from infra.local.paths import home, repo_root
 
-OVERRIDES: dict[str, dict[str, Any]] = {
+OVERRIDES: dict[str, Any] = {
+    "plinth:contracts": "development",
     "plinth:aws": {"emulated": True, "account_id": "123456789012"},
     "plinth:gateway": {"controller": "plinth.dev/local-gateway"},
 }
-"""The keys in which the copy differs: where AWS is, which account it has, who serves the gateway."""
+"""The keys in which the copy differs: where AWS is, which account it has, who serves the gateway, and that
+the clone's own key may sign (whether the real stack's contracts hold is told beside the preview)."""
 _SECRETS_KEYS = ("secretsprovider", "encryptedkey", "encryptionsalt")
 """Top-level keys that say how the real stack's secrets are locked; the copy has the local stack's lock."""
 
@@ -61,7 +63,7 @@ def copy_of(document: dict[str, Any], local: dict[str, Any]) -> dict[str, Any]:
             fix="Preview it where that key is at hand; an emulated copy never opens real secrets.",
         )
     for key, values in OVERRIDES.items():
-        config[key] = {**(config.get(key) or {}), **values}
+        config[key] = {**(config.get(key) or {}), **values} if isinstance(values, dict) else values
     rest = {key: value for key, value in document.items() if key not in _SECRETS_KEYS and key != "config"}
     return {**rest, "encryptionsalt": local["encryptionsalt"], "config": config}
 

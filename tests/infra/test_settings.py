@@ -160,5 +160,6 @@ def test_defaults_are_the_safe_ones(raw_settings: Mapping[str, Any]) -> None:
     )
 
     assert settings.approval == "person"
+    assert settings.contracts == "signed"
     assert not settings.aws.emulated
     assert settings.storage.key_deletion_days == 30

@@ -1,4 +1,4 @@
-"""Any stack has an emulated copy: the same settings but for three keys, and no secret of the real one."""
+"""Any stack has an emulated copy: the same settings but for four keys, and no secret of the real one."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from infra.ops.emulated import copy_of
 LOCAL = {"encryptionsalt": "v1:local", "config": {}}
 
 
-def test_the_copy_differs_in_three_keys_and_the_lock_only() -> None:
+def test_the_copy_differs_in_four_keys_and_the_lock_only() -> None:
     document = {
         "secretsprovider": "awskms://alias/plinth",
         "encryptedkey": "abc",
@@ -25,6 +25,7 @@ def test_the_copy_differs_in_three_keys_and_the_lock_only() -> None:
             "plinth:owner": "ml",
             "plinth:aws": {"account_id": "123456789012", "region": "eu-west-1", "emulated": True},
             "plinth:gateway": {"domain": "ml.example.com", "controller": "plinth.dev/local-gateway"},
+            "plinth:contracts": "development",
         },
     }
     assert document["config"]["plinth:aws"] == {"account_id": "777788889999", "region": "eu-west-1"}

@@ -23,6 +23,8 @@ toolchain_app = typer.Typer(no_args_is_help=True, help="The engine, providers an
 app.add_typer(toolchain_app, name="toolchain")
 policy_app = typer.Typer(no_args_is_help=True, help="Controls: what must hold before any deploy.")
 app.add_typer(policy_app, name="policy")
+contract_app = typer.Typer(no_args_is_help=True, help="What services promise, and who signed it.")
+app.add_typer(contract_app, name="contract")
 
 Stack = Annotated[
     str, typer.Option("--stack", "-s", envvar="PLINTH_STACK", help="Which environment: a file in stacks/.")

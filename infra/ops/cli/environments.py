@@ -71,9 +71,10 @@ def preview(
 
     Where the stack says `approval: person`, `up` refuses until somebody ran this with --accept-as.
     With --emulate, a stack that lives on AWS is previewed without any account: same program, same
-    settings, but for the account, the emulation and the gateway's controller.
+    settings, but for the account, the emulation, the gateway's controller and whose key signs
+    contracts; whether the real stack's contracts hold is said at the end.
     """
-    from infra.ops import changes, emulated, lock
+    from infra.ops import changes, contracts, emulated, lock
 
     steps = Steps()
     committed = emulated.stack_file(stack)
@@ -101,6 +102,9 @@ def preview(
         screen.out.print(f"Accepted by {accept_as}; ./plinth up may carry it out within 24 hours.")
     elif emulate:
         screen.out.print("Previewed on an emulated copy; it accepts nothing for the real stack.")
+        real = changes.stack_settings(committed).model_copy(update={"releases": ready.settings.releases})
+        for reason in contracts.objections(real):
+            screen.out.print(f"  the real stack would be refused: {reason}")
     elif ready.settings.approval == "person":
         screen.out.print("A person has to accept it: ./plinth preview --accept-as 'YOUR NAME'")
 
