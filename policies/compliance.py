@@ -7,23 +7,17 @@ checks answer an id, and which of these links are this project's own reading.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from policies.catalog import Control, Standard, catalog
 from policies.procedure import all_controls
 
-NIST = "nist-800-53"
 SCANNERS = frozenset({"checkov", "trivy", "kubescape"})
 """Not frameworks: scanners whose checks ask for the same; listed with each control only."""
 FILE = "policies/COMPLIANCE.md"
 _HEAD = """# Compliance map
 
-Made by `./plinth docs` from the catalog, the crosswalk and the fixtures; a test fails when it is stale.
+Made by `./plinth docs` from the catalog and the fixtures; a test fails when it is stale.
 
 What it says: for each id of a framework, the controls of this project that answer it, the policy that
 judges them before any deploy, the test cases that prove the check, where the same check looks at what
@@ -34,14 +28,6 @@ without a control here are not listed. Ids marked **own** are this project's own
 framework's text; the others come from public scanners' machine-readable mappings, not from the frameworks'
 owners.
 """
-
-
-class _Crosswalk(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    standards: Annotated[dict[str, Standard], Field(min_length=1)]
-    own_reading: dict[str, dict[str, list[str]]]
-    sourced: dict[str, dict[str, list[str]]]
 
 
 @dataclass(frozen=True, order=True)
@@ -69,38 +55,19 @@ class Proof:
     fronts: tuple[str, ...] = ()
 
 
-@cache
-def crosswalk() -> _Crosswalk:
-    """Return the crosswalk, read once."""
-    text = (Path(__file__).parent / "crosswalk.yaml").read_text(encoding="utf-8")
-    return _Crosswalk.model_validate(yaml.safe_load(text))
-
-
 def standards() -> dict[str, Standard]:
     """Return every standard of the map, scanners left out."""
-    known = {**catalog().standards, **crosswalk().standards}
-    return {key: standard for key, standard in known.items() if key not in SCANNERS}
+    return {key: standard for key, standard in catalog().standards.items() if key not in SCANNERS}
 
 
 def links(control: Control) -> list[Link]:
-    """Return which ids a control answers; where a source and we both say so, the source counts."""
-    found: dict[tuple[str, str], bool] = {}
-
-    def add(standard: str, ids: Iterable[str], *, own: bool) -> None:
-        for item in ids:
-            found[standard, item] = found.get((standard, item), True) and own
-
-    for standard, ids in control.frameworks.items():
-        if standard not in SCANNERS:
-            add(standard, ids, own=standard in control.own_reading)
-    table = crosswalk()
-    for item in control.frameworks.get(NIST, ()):
-        for standard, ids in table.own_reading.get(item, {}).items():
-            add(standard, ids, own=True)
-    for item in control.frameworks.get("fsbp", ()):
-        for standard, ids in table.sourced.get(item, {}).items():
-            add(standard, ids, own=False)
-    return sorted(Link(standard, item, control.id, own) for (standard, item), own in found.items())
+    """Return which ids of which standards a control answers."""
+    return sorted(
+        Link(standard, item, control.id, standard in control.own_reading)
+        for standard, ids in control.frameworks.items()
+        if standard not in SCANNERS
+        for item in ids
+    )
 
 
 def explain(control: Control) -> str:
