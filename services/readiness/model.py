@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from services.readiness.digests import file_digest
 from services.readiness.errors import ModelRefusedError
+from services.readiness.manifest import check_manifest
 
 MODEL_FILE, RECORD_FILE = "model.onnx", "record.json"
 INPUT, OUTPUT = "features", "probabilities"
@@ -68,6 +69,7 @@ def verify(folder: Path, *, features_digest: str | None = None) -> dict[str, Any
         raise ModelRefusedError(
             f"The model has the digest {actual}, its record says {recorded}.", where=str(path), fix=REBUILD
         )
+    check_manifest(folder)
     if features_digest is not None and record.get("features_digest") != features_digest:
         raise ModelRefusedError(
             "The model was made for other features than this code's.", where=str(path), fix=REBUILD

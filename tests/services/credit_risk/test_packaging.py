@@ -7,32 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.credit_risk import lineage, packaging, training
+from services.credit_risk import lineage, training
 from services.credit_risk.data import load
 from services.credit_risk.features import FEATURES_DIGEST, encode
+from services.credit_risk.packaging import SERVICE
+from services.lifecycle import packing
 from services.readiness.digests import file_digest, tree_digest
 from services.readiness.errors import ModelRefusedError, ServiceError, TrainingError
+from services.readiness.manifest import write_manifest
 from services.readiness.model import VerifiedModel, verify
 
 pytestmark = pytest.mark.serving
 
 ROOT = Path(__file__).parents[3]
-
-
-def imported(*start: str) -> set[str]:
-    """Files of services/ that importing these files needs, found by reading them."""
-    found, todo = set(), list(start)
-    while todo:
-        name = todo.pop()
-        if name in found or not (ROOT / name).is_file():
-            continue
-        found.add(name)
-        parent = Path(name).parent
-        todo += [str(parent / "__init__.py"), str(parent.parent / "__init__.py")]
-        for node in ast.walk(ast.parse((ROOT / name).read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("services"):
-                todo.append(node.module.replace(".", "/") + ".py")
-    return {name for name in found if name.startswith("services/")}
 
 
 def test_two_builds_of_one_tree_are_the_same_bytes(two_builds):
@@ -99,10 +86,14 @@ def test_the_served_model_answers_for_every_row_as_the_record_says(built):
     assert given[bad].mean() > given[~bad].mean() + 0.1
 
 
-def test_the_lists_of_code_are_complete():
-    assert set(packaging.SERVING_CODE) == imported("services/credit_risk/service.py")
-    made_by = imported("services/credit_risk/training.py")
-    assert set(lineage.MODEL_CODE) == {name for name in made_by if not name.endswith("__init__.py")}
+def test_what_serves_is_all_that_the_service_imports_and_nothing_of_training(built):
+    code = SERVICE.serving_code()
+    assert {"services/credit_risk/schema.py", "services/readiness/requests.py"} <= set(code)
+    assert not any("lifecycle" in name or "training" in name or "_making" in name for name in code)
+    packed = {
+        path.relative_to(built.bento / "src").as_posix() for path in built.bento.rglob("src/services/**/*.py")
+    }
+    assert packed == set(code)
 
 
 def test_the_bento_needs_no_training_library_and_no_data(built):
@@ -137,11 +128,20 @@ def test_a_changed_model_is_refused(model_folder):
         VerifiedModel(model_folder, features_digest=FEATURES_DIGEST)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "record.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "record.json", "manifest.json", "reference.json"])
 def test_an_incomplete_folder_is_refused(model_folder, name):
     (model_folder / name).unlink()
     with pytest.raises(ModelRefusedError, match="is missing"):
         verify(model_folder)
+
+
+def test_an_altered_reference_and_an_added_file_are_refused_together(model_folder):
+    (model_folder / "reference.json").write_text("{}")
+    (model_folder / "more.bin").write_text("")
+    with pytest.raises(ModelRefusedError) as caught:
+        verify(model_folder)
+    assert "more.bin is not listed" in str(caught.value)
+    assert "reference.json has the digest sha256:" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"model_digest": 1}', "\x00"])
@@ -161,6 +161,7 @@ def test_a_file_that_is_no_model_is_refused_even_with_its_true_digest(model_fold
     record = json.loads((model_folder / "record.json").read_text())
     record["model_digest"] = file_digest(model_folder / "model.onnx")
     (model_folder / "record.json").write_text(json.dumps(record))
+    write_manifest(model_folder)
     with pytest.raises(ModelRefusedError, match="cannot be run"):
         VerifiedModel(model_folder, features_digest=FEATURES_DIGEST)
 
@@ -190,12 +191,12 @@ def test_an_unchanged_build_keeps_its_bento_and_an_altered_one_is_made_again(bui
         builds.append(arguments)
         raise ServiceError("would build")
 
-    monkeypatch.setattr(packaging, "_run_bentoml", counted)
-    packaging.build(out, cache=cache)
+    monkeypatch.setattr(packing, "_run_bentoml", counted)
+    packing.build(SERVICE, out, cache=cache)
     assert builds == []
     (out / "bento" / "src" / "services" / "credit_risk" / "decision.py").write_text("")
     with pytest.raises(ServiceError, match="would build"):
-        packaging.build(out, cache=cache)
+        packing.build(SERVICE, out, cache=cache)
 
 
 def test_a_damaged_cache_is_made_again(built, tmp_path, monkeypatch):
@@ -207,13 +208,13 @@ def test_a_damaged_cache_is_made_again(built, tmp_path, monkeypatch):
         shutil.copytree(built.model, target)
 
     monkeypatch.setattr(training, "train", trained)
-    assert verify(packaging.cached_model(cache))["model_digest"] == built.package["model_digest"]
+    assert verify(packing.cached_model(SERVICE, cache))["model_digest"] == built.package["model_digest"]
 
 
 def test_a_folder_that_is_no_bento_is_not_replaced(tmp_path, capsys):
     (tmp_path / "bento").mkdir()
     (tmp_path / "bento" / "thesis.txt").write_text("ten years")
-    assert packaging.main(["--out", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
+    assert packing.main(SERVICE, ["--out", str(tmp_path), "--cache", str(tmp_path / "cache")]) == 1
     message = capsys.readouterr().err
     assert "not a bento" in message
     assert "fix:" in message
@@ -229,7 +230,7 @@ def test_the_service_has_one_name(built):
 
 def test_a_build_without_git_says_so_by_null(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert packaging.provenance() is None
+    assert packing.provenance() is None
 
 
 def test_this_interpreter_is_the_one_of_the_bento(built):
