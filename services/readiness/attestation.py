@@ -15,7 +15,7 @@ from services.readiness import dsse
 from services.readiness.contract import CONTRACT_FILE, Contract
 from services.readiness.errors import ContractError
 from services.readiness.model import MODEL_FILE
-from services.readiness.signers import ROLES, Signer, Signers
+from services.readiness.signers import OWNERS, Signer, Signers
 
 PREDICATE = "https://plinth.dev/readiness/v1"
 """Names the form of the predicate; nothing is fetched from there."""
@@ -126,11 +126,11 @@ def _signatures(envelope: dsse.Envelope, signers: Signers, *, development: bool)
             )
         else:
             persons.append(signer)
-    by_role = {role: {one.name for one in persons if role in one.roles} for role in ROLES}
-    missing = [role for role in ROLES if not by_role[role]]
+    by_role = {role: {one.name for one in persons if role in one.roles} for role in OWNERS}
+    missing = [role for role in OWNERS if not by_role[role]]
     found += [f"the {TITLES[role]} has not signed" for role in missing]
     everybody = set().union(*by_role.values())
-    if not missing and len(everybody) < len(ROLES):
+    if not missing and len(everybody) < len(OWNERS):
         found.append(f"{everybody.pop()} signed for both owners; two persons have to")
     return found
 

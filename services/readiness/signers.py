@@ -16,8 +16,11 @@ from services.readiness import dsse
 from services.readiness.contract import Part
 from services.readiness.errors import ContractError
 
-Role = Literal["ml", "operations"]
-ROLES: tuple[Role, ...] = ("ml", "operations")
+Role = Literal["ml", "operations", "builder"]
+OWNERS: tuple[Role, ...] = ("ml", "operations")
+"""Whose signatures a contract needs."""
+ROLES: tuple[Role, ...] = (*OWNERS, "builder")
+"""A builder (CI) signs the manifests of models that it registers, and nothing else."""
 SIGNERS_FILE = "signers.yaml"
 
 
@@ -62,6 +65,14 @@ class Signers(Part):
         if len(set(keys)) < len(keys):
             raise ValueError("two signers have the same key")
         return self
+
+    def builders(self) -> list[Ed25519PublicKey]:
+        """Return the keys whose model manifests are trusted now."""
+        mine = [dsse.public_key(self.development)] if self.development else []
+        return [
+            *(one.public for one in self.signers if "builder" in one.roles and one.revoked is None),
+            *mine,
+        ]
 
     def public_keys(self) -> list[Ed25519PublicKey]:
         """Return every key on the list, the revoked ones too."""

@@ -115,7 +115,7 @@ def contract_sign(
 @contract_app.command("key")
 def contract_key(
     name: Annotated[str, typer.Option(help="Your name, as it shall stand in services/signers.yaml.")],
-    role: Annotated[list[str], typer.Option(help="ml or operations; may be given twice.")],
+    role: Annotated[list[str], typer.Option(help="ml, operations or builder; may be given twice.")],
     out: Annotated[Path, typer.Option(help="File for the private key; it must not exist.")],
 ) -> None:
     """Make an ed25519 key and print the row for services/signers.yaml (the key itself is never shown).
