@@ -98,6 +98,8 @@ def test_a_budget_action_is_kept_changed_and_forgotten(services: SmallServices) 
     call("UpdateBudgetAction", {**named, "ActionId": number, "ApprovalModel": "MANUAL"})
 
     action = call("DescribeBudgetAction", {**named, "ActionId": number})[1]["Action"]
+    for operation in ("DescribeBudgetActionsForBudget", "DescribeBudgetActionsForAccount"):
+        assert call(operation, named)[1]["Actions"] == [action]
     assert action["ApprovalModel"] == "MANUAL"
     assert call("DeleteBudgetAction", {**named, "ActionId": number})[0] == 200
     assert call("DescribeBudgetAction", {**named, "ActionId": number})[0] == 400

@@ -340,6 +340,18 @@ def describe_budget_action(kept: Kept, call: Call) -> Document:
     return {key: found[key] for key in ("AccountId", "BudgetName")} | {"Action": found}
 
 
+@action("budgets", "DescribeBudgetActionsForBudget")
+def describe_actions_of_budget(kept: Kept, call: Call) -> Document:
+    """Return the actions of one budget."""
+    return {"Actions": [a for a in kept.all("action") if a["BudgetName"] == call.body["BudgetName"]]}
+
+
+@action("budgets", "DescribeBudgetActionsForAccount")
+def describe_actions_of_account(kept: Kept, call: Call) -> Document:
+    """Return the actions of all budgets."""
+    return {"Actions": [a for a in kept.all("action") if a["AccountId"] == call.body["AccountId"]]}
+
+
 @action("budgets", "UpdateBudgetAction")
 def update_budget_action(kept: Kept, call: Call) -> Document:
     """Change one action."""
