@@ -149,7 +149,7 @@ class SmallServices:
     """The state of the operations above, for one life of the emulator."""
 
     def __init__(self) -> None:
-        from infra.local.aws_api import eks_handlers, small_handlers  # noqa: F401, PLC0415 - register routes
+        from infra.local.aws_api import cost_handlers, eks_handlers, small_handlers  # noqa: F401, PLC0415 - register routes
 
         self._kept: dict[tuple[str, str], Kept] = {}
 
