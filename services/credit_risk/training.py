@@ -33,6 +33,8 @@ from services.credit_risk.decision import APPROVE_UP_TO, DECLINE_FROM, decide
 from services.credit_risk.evaluation import by_group, evaluate
 from services.credit_risk.features import CATEGORICAL, FEATURES, FEATURES_DIGEST, NUMERIC, encode
 from services.credit_risk.lineage import NAME, SEED, inputs
+from services.credit_risk.schema import CreditApplication
+from services.lifecycle.validation import Predict, robustness, slices, stress
 from services.readiness.digests import bytes_digest
 from services.readiness.errors import TrainingError
 from services.readiness.model import INPUT, MODEL_FILE, OUTPUT, RECORD_FILE, session
@@ -184,6 +186,25 @@ def compare(folder: Path, pipeline: Pipeline, features: Matrix) -> dict[str, flo
     return {"rows": len(features), "largest_difference": float(f"{largest:.3g}"), "decisions_changed": flips}
 
 
+def limits() -> list[tuple[float, float]]:
+    """Return the smallest and largest value of each feature that the schema lets through."""
+    found = []
+    for feature in FEATURES:
+        rules = CreditApplication.model_fields[feature.name].metadata
+        low = next((rule.ge for rule in rules if hasattr(rule, "ge")), 0)
+        high = next((rule.le for rule in rules if hasattr(rule, "le")), len(feature.categories) - 1)
+        found.append((float(low), float(high)))
+    return found
+
+
+def _checks(predict: Predict, features: Matrix, by_slice: dict[str, float]) -> dict[str, dict[str, float]]:
+    return {
+        "slices": by_slice,
+        "stress": stress(predict, limits(), seed=SEED),
+        "robustness": robustness(predict, features, NUMERIC, lambda p: decide(p)[0], seed=SEED),
+    }
+
+
 def train(folder: Path, data: Dataset | None = None) -> dict[str, Any]:
     """Train, measure and write ``model.onnx`` and ``record.json`` into a new or empty folder.
 
@@ -219,6 +240,12 @@ def train(folder: Path, data: Dataset | None = None) -> dict[str, Any]:
         content = export(pipeline)
         (folder / MODEL_FILE).write_bytes(content)
         equality = compare(folder, pipeline, features)
+        exported = session(folder / MODEL_FILE)
+        checks = _checks(
+            lambda rows: np.asarray(exported.run([OUTPUT], {INPUT: rows})[0][:, 1], dtype=np.float64),
+            features,
+            slices(features[fit], target[fit], out_of_fold, {i: FEATURES[i].categories for i in CATEGORICAL}),
+        )
         references = make_reference(
             columns=[Column(name=feature.name, categories=feature.categories) for feature in FEATURES],
             features=features[fit],
@@ -248,6 +275,7 @@ def train(folder: Path, data: Dataset | None = None) -> dict[str, Any]:
         "metrics": {
             "holdout": figures,
             "cross_validation": evaluate(target[fit], out_of_fold, seed=SEED),
+            **checks,
         },
         "groups": {
             part: {

@@ -19,6 +19,11 @@ from services.readiness import dsse, signers
 
 DIGEST = "sha256:" + "b" * 64
 AUC = {"auc": 0.8, "brier": 0.17, "cost": 0.5}
+CHECKS = {
+    "slices": {"worst_auc": 0.6},
+    "stress": {"invalid_share": 0.0, "batch_difference": 0.0},
+    "robustness": {"decisions_changed_share": 0.0},
+}
 AGE = {
     "young": {"rows": 100, "approval_rate": 0.2, "approval_rate_of_good": 0.2},
     "old": {"rows": 100, "approval_rate": 0.3, "approval_rate_of_good": 0.3},
@@ -56,7 +61,7 @@ def settings(**changes) -> Settings:
 def built(home: Path, *, auc: float = 0.8) -> None:
     record = home / "build/credit-risk/bento/src/services/credit_risk/model/record.json"
     record.parent.mkdir(parents=True)
-    parts = {"holdout": AUC | {"auc": auc}, "cross_validation": AUC}
+    parts = {"holdout": AUC | {"auc": auc}, "cross_validation": AUC, **CHECKS}
     content = {"model_digest": DIGEST, "metrics": parts, "groups": {"cross_validation": {"age": AGE}}}
     record.write_text(json.dumps(content))
 

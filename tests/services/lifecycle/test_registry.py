@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.lifecycle import gates
 from services.lifecycle.registry import STAGES, Registry, RegistryError
-from services.lifecycle.stores import TakenError
+from services.lifecycle.stores import FolderItems, FolderObjects, TakenError
 from services.readiness import contract_file
 from services.readiness.digests import bytes_digest
 from services.readiness.errors import ModelRefusedError
@@ -35,7 +35,14 @@ def contract():
 
 
 @pytest.fixture
-def registry(stores) -> Registry:
+def registry(tmp_path) -> Registry:
+    items = FolderItems(tmp_path / "models", partition="model", sort="version")
+    return Registry(FolderObjects(tmp_path / "objects"), items)
+
+
+@pytest.fixture
+def anywhere(stores) -> Registry:
+    """The same in a folder and in AWS."""
     objects, table = stores
     return Registry(objects, table("models", "model", "version"))
 
@@ -66,14 +73,14 @@ def produce(registry, version):
     return version
 
 
-def test_a_registered_model_comes_back_the_same_with_its_lineage(registry, contract, tmp_path) -> None:
+def test_a_registered_model_comes_back_the_same_with_its_lineage(anywhere, contract, tmp_path) -> None:
     folder = model_folder(tmp_path / "one")
-    version = register(registry, contract, folder, provenance={"commit": "abc"})
-    again = register(registry, contract, folder)
+    version = register(anywhere, contract, folder, provenance={"commit": "abc"})
+    again = register(anywhere, contract, folder)
 
-    fetched = registry.fetch(registry.find("credit-risk", version.digest), tmp_path / "got", TRUSTED)
+    fetched = anywhere.fetch(anywhere.find("credit-risk", version.digest), tmp_path / "got", TRUSTED)
 
-    assert again == version == registry.find("credit-risk", "1")
+    assert again == version == anywhere.find("credit-risk", "1")
     assert {path.name: path.read_bytes() for path in fetched.iterdir()} == {
         path.name: path.read_bytes() for path in folder.iterdir()
     }
@@ -81,19 +88,19 @@ def test_a_registered_model_comes_back_the_same_with_its_lineage(registry, contr
     assert verify(fetched)["model_digest"] == version.digest
 
 
-def test_stages_lead_to_production_and_the_one_before_can_come_back(registry, contract, tmp_path) -> None:
-    first = produce(registry, register(registry, contract, model_folder(tmp_path / "1")))
-    second = produce(registry, register(registry, contract, model_folder(tmp_path / "2", content=b"2")))
+def test_stages_lead_to_production_and_the_one_before_can_come_back(anywhere, contract, tmp_path) -> None:
+    first = produce(anywhere, register(anywhere, contract, model_folder(tmp_path / "1")))
+    second = produce(anywhere, register(anywhere, contract, model_folder(tmp_path / "2", content=b"2")))
 
-    assert [one.stage for one in registry.versions("credit-risk")] == ["previous", "production"]
-    back = registry.move(registry.find("credit-risk", "000001"), "production", by="ada", why="rollback")
-    assert registry.at("credit-risk", "production") == back
-    assert registry.find("credit-risk", second.version).stage == "previous"
+    assert [one.stage for one in anywhere.versions("credit-risk")] == ["previous", "production"]
+    back = anywhere.move(anywhere.find("credit-risk", "000001"), "production", by="ada", why="rollback")
+    assert anywhere.at("credit-risk", "production") == back
+    assert anywhere.find("credit-risk", second.version).stage == "previous"
     assert [move["stage"] for move in back.history] == [
         "registered", "candidate", "shadow", "canary", "production", "previous", "production",
     ]  # fmt: skip
     with pytest.raises(TakenError):  # what was read before the last move is old
-        registry.move(first, "previous", by="eve", why="race")
+        anywhere.move(first, "previous", by="eve", why="race")
 
 
 @pytest.mark.parametrize("stage", ["production", "shadow", "nonsense", "registered"])
