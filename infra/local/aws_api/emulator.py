@@ -37,7 +37,8 @@ class LostJournalError(Exception):
     """A change was made that could not be written down; the process must end and replay."""
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Write a line to the log of the AWS API."""
     sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {message}\n")
     sys.stderr.flush()
 
@@ -77,16 +78,16 @@ class Emulator:
         self.body_mismatches = 0
         started = time.monotonic()
         if self.journal.engine != engine:
-            _say(f"journal was written by {self.journal.engine}, this is {engine}: replay may differ")
+            say(f"journal was written by {self.journal.engine}, this is {engine}: replay may differ")
         for record in self.journal.replay():
             self._replay(record)
         self.replay_seconds = time.monotonic() - started
         if self.journal.cut_bytes:
-            _say(
+            say(
                 f"journal: {self.journal.cut_bytes} bytes after record {self.journal.records} do not add up"
                 " (killed while writing, or damaged): cut off and kept beside the journal"
             )
-        _say(f"journal: {self.journal.records} records replayed in {self.replay_seconds:.2f} s")
+        say(f"journal: {self.journal.records} records replayed in {self.replay_seconds:.2f} s")
 
     def statistics(self) -> dict[str, Any]:
         """Return what the health document says of the journal (bytes, records, seconds)."""
@@ -152,10 +153,10 @@ class Emulator:
         what = f"record {self.journal.records}: {record.method} {record.host} {name or record.path}"
         if answer.status != record.status:
             self.status_mismatches += 1
-            _say(f"replay differs, {what}: answered {answer.status}, the first time {record.status}")
+            say(f"replay differs, {what}: answered {answer.status}, the first time {record.status}")
         elif zlib.crc32(answer.body) != record.digest:
             self.body_mismatches += 1
-            _say(f"replay answers with another body, {what}")
+            say(f"replay answers with another body, {what}")
 
     def _ask(
         self,
@@ -185,7 +186,7 @@ class Emulator:
         except NotImplementedError as error:
             return refusal(UNSUPPORTED, "NotImplemented", _plain(error), host)
         except Exception as error:  # noqa: BLE001 - whatever moto raises is an answer, not the end
-            _say(f"moto failed at {method} {host}{path}: {type(error).__name__}: {_plain(error)}")
+            say(f"moto failed at {method} {host}{path}: {type(error).__name__}: {_plain(error)}")
             return refusal(UNSUPPORTED, "EmulatorFailure", f"{type(error).__name__}: {_plain(error)}", host)
         status, found, content = result if isinstance(result, tuple) else (200, {}, result)
         data = content.encode() if isinstance(content, str) else bytes(content or b"")
@@ -207,10 +208,10 @@ def access_line(
     """Log who asked for what: key id, method, host, action or path without its query."""
     lower = {name.lower(): value for name, value in headers.items()}
     what = actions.action(path, lower, body) or path.split("?", 1)[0]
-    _say(f"key={actions.access_key(path, lower)} {method} {host} {what} {status}")
+    say(f"key={actions.access_key(path, lower)} {method} {host} {what} {status}")
 
 
 def end_process(message: str) -> None:
     """End now: memory holds a change that the journal does not; the next start replays the journal."""
-    _say(message)
+    say(message)
     os._exit(1)

@@ -7,6 +7,7 @@ anywhere (see :mod:`infra.local.aws_api.fence`), so there is no way around it to
 import json
 import socket
 import ssl
+import sys
 import tempfile
 import threading
 from collections import OrderedDict
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.local.aws_api import HEALTH_PATH, actions
-from infra.local.aws_api.emulator import Answer, Emulator, LostJournalError, access_line, end_process
+from infra.local.aws_api.emulator import Answer, Emulator, LostJournalError, access_line, end_process, say
 from infra.local.certs import Authority, key_pem, pem
 
 IDLE_SECONDS = 60
@@ -89,8 +90,11 @@ class Proxy(ThreadingHTTPServer):
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that goes away in the middle of a request is everyday."""
+        """Say what a handler died of in one line; a client that just went away is everyday."""
         del request, client_address
+        error = sys.exception()
+        if not isinstance(error, ConnectionError | ssl.SSLEOFError | TimeoutError):
+            say(f"a connection ended with {type(error).__name__}: {error}")
 
     def health(self) -> dict[str, Any]:
         """Return the health document."""
@@ -165,7 +169,12 @@ class Handler(BaseHTTPRequestHandler):
             end_process(f"cannot write the journal, restarting from what it holds: {error}")
             return
         access_line(self.command, host, path, headers, body, status=answer.status)
-        self._send(answer)
+        try:
+            self._send(answer)
+        except OSError as error:
+            # The client asks again what was already done, and is refused because it exists: worth a line.
+            say(f"the answer to {self.command} {host} was not taken: {type(error).__name__}: {error}")
+            raise
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 
