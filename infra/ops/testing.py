@@ -28,7 +28,7 @@ TIERS: dict[str, Tier] = {
         Tier(
             name="unit",
             proves="pure code, contracts and policies: two minutes after a fresh clone, no toolchain",
-            commands=((*_PARALLEL, "-m", "not serving and not toolchain and not local and not faults"),),
+            commands=((*_PARALLEL, "-m", "not serving and not toolchain and not local"),),
         ),
         Tier(
             name="serving",
@@ -51,17 +51,12 @@ TIERS: dict[str, Tier] = {
         ),
         Tier(
             name="local",
-            proves="the real engine, API server, proxy and service: up, faults, down",
+            proves="the real engine, API server, proxy and service: up, kills, no network, bad input, down",
             commands=((*_PYTEST, "-m", "local"),),
-        ),
-        Tier(
-            name="faults",
-            proves="kills, isolation, no network, bad input: half an hour, not in `./plinth test`",
-            commands=((*_PYTEST, "-m", "faults"),),
         ),
     )
 }
-ALL = ("unit", "lint", "serving", "toolchain", "local")
+ALL = tuple(TIERS)
 
 
 def run(names: tuple[str, ...], extra: tuple[str, ...] = ()) -> int:

@@ -16,7 +16,7 @@ from infra.emulation import EMULATED_KEY_ID
 from infra.errors import Exit
 from infra.local.paths import repo_root
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.local
 
 LOOPBACK = """
 import fcntl, os, socket, struct, sys

@@ -8,7 +8,7 @@ from clones import Clone
 
 from infra.errors import Exit
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.local
 
 
 def _kept(clone: Clone) -> dict[str, Any]:

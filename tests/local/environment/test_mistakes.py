@@ -8,7 +8,7 @@ from clones import Clone, edit
 
 from infra.errors import Exit
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.local
 
 FIVE_MISTAKES = """\
 config:
