@@ -157,6 +157,12 @@ def ci_deploy(scope: Scope) -> Role:
             Statement(sid="SeeConfiguration", actions=list(_READS), resources=["*"]),
             _state(scope, "KeepState", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
             Statement(
+                sid="EncryptStateAndSecrets",
+                actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+                resources=[scope.keys],
+                conditions=scope.key_aliases("state"),
+            ),
+            Statement(
                 sid="SetUpBuckets",
                 actions=[
                     "s3:CreateBucket",

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from infra.errors import PlinthError, SettingsError
-from infra.local import session
+from infra.local import isolation, session
 from infra.local.paths import home, repo_root
 
 OVERRIDES: dict[str, Any] = {
@@ -89,6 +89,14 @@ def platform_of(stack: str) -> Iterator[Path]:
             os.environ.pop("PLINTH_HOME", None)
         else:
             os.environ["PLINTH_HOME"] = before
+
+
+def aws_only() -> dict[str, str]:
+    """Start nothing but the AWS API, inside :func:`platform_of`; return the environment that reaches it."""
+    session.start(parts=("aws",))
+    environ = session.env()
+    isolation.require_proxy(environ)
+    return environ
 
 
 def _holds_secret(value: Any) -> bool:

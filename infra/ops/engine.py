@@ -166,6 +166,19 @@ def explain(text: str, operation: str, stack: str, errors: Sequence[str] = ()) -
             fix="Wait until it has ended. When it was killed: "
             f'eval "$(./plinth env)" && pulumi cancel --yes --stack {stack}',
         )
+    if "disabledexception" in lower or "kmsinvalidstateexception" in lower:
+        return StateError(
+            f"The KMS key of stack '{stack}' is disabled or waits for its deletion, so its secrets stay "
+            f"closed: {text.splitlines()[-1]}",
+            where=f"stacks/Pulumi.{stack}.yaml, key secretsprovider",
+            fix=f"./plinth bootstrap --stack {stack} says which key, and how it is enabled again.",
+        )
+    if "nosuchbucket" in lower:
+        return StateError(
+            f"The state bucket of stack '{stack}' is not there.",
+            where="PULUMI_BACKEND_URL",
+            fix=f"./plinth bootstrap --stack {stack}, once, as an administrator of the account.",
+        )
     if "failed to load checkpoint" in lower or "unmarshal" in lower or "could not deserialize" in lower:
         return StateError(
             f"The state of stack '{stack}' cannot be read: {text.splitlines()[-1]}",

@@ -5,10 +5,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.errors import StateError
 from infra.gate import ACCEPTANCE_VARIABLE
 from infra.local import isolation, toolchain
 from infra.local.paths import home, repo_root
 from infra.local.session import Platform
+from infra.ops import state_backend
 from infra.ops.releases import releases_file
 from infra.ops.state import backend_dir
 from infra.settings import RELEASES_VARIABLE, Settings
@@ -37,21 +39,10 @@ def variables(
         tools: The installed toolchain.
         platform: The running platform; brings AWS API, its guards and the kubeconfig.
     """
-    pulumi_home = _pulumi_home(tools)
     backend_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = [str(tools.bin("pulumi").parent), str(repo_root() / ".venv" / "bin"), os.environ.get("PATH", "")]
     values = {
-        "PATH": os.pathsep.join(path),
-        "PULUMI_HOME": str(pulumi_home),
+        **_engine(settings, tools),
         "PULUMI_BACKEND_URL": f"file://{backend_dir()}",
-        "PULUMI_STACK": settings.environment,
-        "PULUMI_OPTION_POLICY_PACK": str(repo_root() / "policies"),
-        "PULUMI_OPTION_POLICY_PACK_CONFIG": str(_policy_config(settings)),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_DIY_BACKEND_NO_LEGACY_WARNING": "true",
-        RELEASES_VARIABLE: str(releases_file(settings.environment)),
-        ACCEPTANCE_VARIABLE: str(acceptance_file(settings.environment)),
         **isolation.local_env({}, platform),
     }
     if file.parent != repo_root() / "stacks":  # where the engine looks by itself
@@ -59,6 +50,31 @@ def variables(
     if not any(os.environ.get(name) for name in _PASSPHRASES):
         values["PULUMI_CONFIG_PASSPHRASE"] = LOCAL_PASSPHRASE
     return values
+
+
+def on_aws(settings: Settings, file: Path, tools: toolchain.Toolchain) -> dict[str, str]:
+    """Return the variables that make plain ``pulumi`` work on a stack that lives on AWS.
+
+    Its state is in the bucket that ``./plinth bootstrap`` made; credentials are those of the shell.
+
+    Args:
+        settings: Settings of the stack.
+        file: Its stack file.
+        tools: The installed toolchain.
+
+    Raises:
+        StateError: The stack was never bootstrapped, so there is no state backend.
+    """
+    lock = state_backend.locked_with(file.read_text(encoding="utf-8"))
+    provider = state_backend.secrets_provider(settings)
+    if lock.get(state_backend.PROVIDER) != provider or state_backend.DATA_KEY not in lock:
+        raise StateError(
+            f"Stack '{settings.environment}' has no state backend yet: {provider} does not lock its secrets.",
+            where=f"stacks/{file.name}",
+            fix=f"./plinth bootstrap --stack {settings.environment}, once, as an administrator of account "
+            f"{settings.aws.account_id}; then commit the stack file.",
+        )
+    return {**_engine(settings, tools), "PULUMI_BACKEND_URL": state_backend.url(settings)}
 
 
 def complete(values: Mapping[str, str]) -> dict[str, str]:
@@ -70,6 +86,23 @@ def complete(values: Mapping[str, str]) -> dict[str, str]:
 def foreign(platform: Platform) -> list[str]:
     """Return the variables of the caller's shell that must go, because they could lead to a real account."""
     return sorted(set(os.environ) - set(isolation.local_env(os.environ, platform)))
+
+
+def _engine(settings: Settings, tools: toolchain.Toolchain) -> dict[str, str]:
+    """Return the variables that every stack has: programs, plugins, policies, releases, acceptance."""
+    path = [str(tools.bin("pulumi").parent), str(repo_root() / ".venv" / "bin"), os.environ.get("PATH", "")]
+    return {
+        "PATH": os.pathsep.join(path),
+        "PULUMI_HOME": str(_pulumi_home(tools)),
+        "PULUMI_STACK": settings.environment,
+        "PULUMI_OPTION_POLICY_PACK": str(repo_root() / "policies"),
+        "PULUMI_OPTION_POLICY_PACK_CONFIG": str(_policy_config(settings)),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_DIY_BACKEND_NO_LEGACY_WARNING": "true",
+        RELEASES_VARIABLE: str(releases_file(settings.environment)),
+        ACCEPTANCE_VARIABLE: str(acceptance_file(settings.environment)),
+    }
 
 
 def _policy_config(settings: Settings) -> Path:

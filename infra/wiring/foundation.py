@@ -26,7 +26,7 @@ def scope(settings: Settings) -> Scope:
         account_id=settings.aws.account_id,
         region=settings.aws.region,
         cluster=naming.cluster(settings.environment),
-        buckets={name: storage.bucket_name(settings, name) for name in storage.BUCKETS},
+        buckets={name: storage.bucket_name(settings, name) for name in (*storage.BUCKETS, storage.STATE)},
         tables={
             "features": naming.table(settings.environment, "online-features"),
             "registry": naming.table(settings.environment, "model-registry"),

@@ -17,7 +17,7 @@ def test_program_registers_everything_a_service_needs(
     types = {resource.type for resource in record.resources}
 
     assert "aws:kms/key:Key" in types
-    assert len(record.of_type("aws:s3/bucket:Bucket")) == 8
+    assert len(record.of_type("aws:s3/bucket:Bucket")) == 7
     assert [r.name for r in record.of_type("kubernetes:apps/v1:Deployment")] == ["credit-risk"]
 
 

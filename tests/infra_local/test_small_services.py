@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from infra.local.aws_api.completions import merged_features
@@ -144,3 +145,24 @@ def test_features_that_a_change_does_not_name_stay() -> None:
         {"name": "A", "status": "ENABLED"},
         {"name": "B", "status": "DISABLED"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [("disable_key", "DisabledException"), ("schedule_key_deletion", "KMSInvalidStateException")],
+)
+def test_a_key_that_is_not_enabled_opens_nothing(shared: Any, change: str, code: str) -> None:
+    kms = shared.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    getattr(kms, change)(KeyId=key)
+
+    for use in (
+        lambda: kms.decrypt(CiphertextBlob=blob),
+        lambda: kms.encrypt(KeyId=key, Plaintext=b"x"),
+        lambda: kms.generate_data_key(KeyId=key, NumberOfBytes=32),
+    ):
+        with pytest.raises(ClientError) as caught:
+            use()
+        assert caught.value.response["Error"]["Code"] == code

@@ -11,7 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from moto.iam.access_control import PermissionResult
-from moto.iam.models import iam_backends
+from moto.iam.models import get_account_id_from, iam_backends
 from moto.organizations.models import organizations_backends
 from moto.s3.models import FakeBucket, s3_backends
 from moto.sts.models import sts_backends
@@ -22,8 +22,6 @@ from infra.local.aws_api import actions, s3_requests
 from infra.local.aws_api.s3_requests import S3Request
 
 Reply = tuple[int, dict[str, str], str]
-DEFAULT_ACCOUNT = "123456789012"
-"""Account of every key that moto does not know; moto's own number for it."""
 
 _current: ContextVar[tuple[S3Request, str] | None] = ContextVar("current", default=None)
 """The request that is being handled and the ARN of who asks; for what moto asks in the middle of it."""
@@ -59,6 +57,8 @@ def answer(method: str, host: str, path: str, headers: Mapping[str, str]) -> Rep
     if bucket is None:
         return None
     who = caller(actions.access_key(path, headers))
+    if headers.get("x-amz-expected-bucket-owner", bucket.account_id) != bucket.account_id:
+        return _denied(who, request, "the bucket has another owner than the request expects")
     _current.set((request, who))
     if request.deletes_many:
         return None  # judged key by key, see `install`
@@ -66,10 +66,11 @@ def answer(method: str, host: str, path: str, headers: Mapping[str, str]) -> Rep
     decision = _decide(bucket, request, who, action=request.action, resource=resource)
     if decision.verdict is not Verdict.DENIED:
         return None
-    text = (
-        f"{who} is not authorized to perform: {request.action} on resource: {resource} "
-        f"with an explicit deny in a resource-based policy ({decision.reason})"
-    )
+    return _denied(who, request, f"explicit deny in a resource-based policy ({decision.reason})")
+
+
+def _denied(who: str, request: S3Request, why: str) -> Reply:
+    text = f"{who} is not authorized to perform {request.action} on {request.bucket}/{request.key}: {why}"
     body = f"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>{escape(text)}</Message></Error>"
     return 403, {"Content-Type": "application/xml"}, body
 
@@ -84,8 +85,7 @@ def caller(key: str) -> str:
         for user in identities["aws"].users.values():
             if any(one.access_key_id == key for one in user.access_keys):
                 return str(user.arn)
-    account = key if key.isdigit() and len(key) == len(DEFAULT_ACCOUNT) else DEFAULT_ACCOUNT
-    return f"arn:aws:iam::{account}:root"
+    return f"arn:aws:iam::{get_account_id_from(key)}:root"
 
 
 def _bucket(name: str) -> Any:

@@ -15,8 +15,10 @@ import xmltodict
 from moto.athena.responses import AthenaResponse
 from moto.backup.responses import BackupResponse
 from moto.budgets.responses import BudgetsResponse
+from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.guardduty.models import Detector
+from moto.kms.models import KmsBackend
 from moto.s3.exceptions import ReplicationConfigurationNotFoundError
 from moto.s3.responses import S3Response
 
@@ -51,6 +53,7 @@ def install() -> None:
     _budget_operations()
     _replication_rules()
     _backup_tags()
+    _disabled_keys()
     eks.install()
 
 
@@ -143,6 +146,25 @@ def _replication_rules() -> None:
         return self.serialized(ActionResult({"ReplicationConfiguration": configuration}))
 
     setattr(S3Response, "get_bucket_replication", get_bucket_replication)  # noqa: B010 - as above
+
+
+def _disabled_keys() -> None:
+    """A key that is disabled or waits for its deletion is of no use; moto 5.2.5 uses it all the same."""
+    for name in ("encrypt", "decrypt"):
+        original: Callable[..., Any] = getattr(KmsBackend, name)
+        if hasattr(original, "__wrapped__"):
+            return
+
+        def used(self: Any, *args: Any, _original: Callable[..., Any] = original, **kwargs: Any) -> Any:
+            done, arn = _original(self, *args, **kwargs)
+            key = self.keys[self.get_key_id(arn)]
+            if not key.enabled:
+                waits = key.key_state == "PendingDeletion"
+                code = "KMSInvalidStateException" if waits else "DisabledException"
+                raise JsonRESTError(code, f"{arn} is {'pending deletion' if waits else 'disabled'}.")
+            return done, arn
+
+        setattr(KmsBackend, name, functools.wraps(original)(used))
 
 
 def _backup_tags() -> None:

@@ -177,13 +177,17 @@ def down(
 def env(stack: Stack = "local", as_json: Json = False) -> None:
     """Print the variables for driving Pulumi yourself:  eval "$(./plinth env)" && pulumi preview.
 
-    They bring engine, plugins, backend, policy pack, and the fence that keeps AWS traffic on loopback.
+    They bring engine, plugins, backend, policy pack, and the fence that keeps AWS traffic on loopback. For
+    a stack on AWS they bring the backend in S3 and no fence: credentials are those of your shell.
     """
     from infra.local import session, toolchain
     from infra.ops import changes, emulated, environment
 
     file = emulated.stack_file(stack)
     settings = changes.stack_settings(file)
+    if not settings.aws.emulated:
+        _print_variables(environment.on_aws(settings, file, toolchain.ensure()), [], as_json=as_json)
+        return
     platform = session.current()
     if platform is None or not platform.ready:
         raise PlinthError(
@@ -192,7 +196,11 @@ def env(stack: Stack = "local", as_json: Json = False) -> None:
             code=Exit.PLATFORM,
         )
     values = environment.variables(settings, file, toolchain.ensure(), platform)
-    gone = environment.foreign(platform)
+    _print_variables(values, environment.foreign(platform), as_json=as_json)
+
+
+def _print_variables(values: dict[str, str], gone: list[str], *, as_json: bool) -> None:
+    """Print variables as a shell or as a program reads them."""
     if as_json:
         screen.json({"set": values, "unset": gone})
         return
