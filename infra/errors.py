@@ -26,6 +26,8 @@ class Exit(IntEnum):
     """The local platform, the toolchain or the machine is not fit (port, disk, download)."""
     STATE = 7
     """The stack's state cannot be read (corrupt file, wrong passphrase)."""
+    DIFFERS = 8
+    """What is there is not what was promised, or not what the program left."""
     STOPPED = 130
     """Somebody pressed Ctrl-C; what was done is kept."""
 

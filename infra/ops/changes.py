@@ -37,24 +37,35 @@ def stack_settings(file: Path, environ: Mapping[str, str] | None = None) -> Sett
     return Settings.from_file(file, environ=os.environ if environ is None else environ)
 
 
-def prepare(file: Path, steps: Steps) -> Ready:
+def require_emulated(settings: Settings, file: Path) -> None:
+    """Refuse to drive the engine for a stack that lives on AWS.
+
+    Raises:
+        PlinthError: It does; says what works instead.
+    """
+    stack = settings.environment
+    if not settings.aws.emulated:
+        raise PlinthError(
+            f"Stack '{stack}' lives on AWS, and this version changes and previews emulated stacks only.",
+            where=f"stacks/{file.name}, key plinth:aws.emulated",
+            fix=f"./plinth preview --stack {stack} --emulate works on a copy of it on the local platform.",
+        )
+
+
+def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
     """Bring up everything that a preview needs: tools, platform, built services, readable state.
 
     Args:
         file: The stack file: a committed one, or the emulated copy of one.
         steps: Where progress is shown.
+        refresh: Ask AWS and Kubernetes what is really there, instead of believing the state.
 
     Raises:
         PlinthError: One of them cannot be had; says which and what to do.
     """
     wanted = stack_settings(file)
     stack = wanted.environment
-    if not wanted.aws.emulated:
-        raise PlinthError(
-            f"Stack '{stack}' lives on AWS, and this version changes and previews emulated stacks only.",
-            where=f"stacks/{file.name}, key plinth:aws.emulated",
-            fix=f"./plinth preview --stack {stack} --emulate works on a copy of it on the local platform.",
-        )
+    require_emulated(wanted, file)
     with steps.step("toolchain"):
         tools = toolchain.ensure(progress=lambda event: steps.say(told(event)))
     with steps.step("local platform"):
@@ -79,7 +90,7 @@ def prepare(file: Path, steps: Steps) -> Ready:
         settings=stack_settings(file, {RELEASES_VARIABLE: environ[RELEASES_VARIABLE]}),
         engine=Engine(stack, environ, tools.bin("pulumi")),
         state=state.digest(stack),
-        behind=restored is not None or state.interrupted(stack),
+        behind=refresh or restored is not None or state.interrupted(stack),
     )
 
 

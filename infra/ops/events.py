@@ -68,6 +68,8 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
     """URN and message of each error that belongs to a resource."""
+    outcomes: list[Mapping[str, Any]] = field(default_factory=list)
+    """What the engine would make of each resource, as it tells it; only of runs that change nothing."""
     done: int = 0
     """Resources whose change was carried out so far."""
     exit_code: int | None = None
@@ -98,7 +100,9 @@ class Run:
         elif "resOutputsEvent" in event:
             metadata = event["resOutputsEvent"].get("metadata", {})
             planned = event["resOutputsEvent"].get("planning", False)
-            if not planned and metadata.get("op") not in UNCHANGED:
+            if planned:
+                self.outcomes.append(metadata)
+            elif metadata.get("op") not in UNCHANGED:
                 self.done += 1
         elif "policyEvent" in event:
             self._violation(event["policyEvent"])

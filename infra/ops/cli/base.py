@@ -17,7 +17,7 @@ app = typer.Typer(
     "Start with [bold]./plinth up[/], then [bold]./plinth predict[/]. Ctrl-C is safe at any time: "
     "what was done is kept and the next [bold]up[/] goes on.\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong settings, 4 refused by a gate, 5 busy, "
-    "6 platform or toolchain, 7 state, 130 stopped by Ctrl-C.",
+    "6 platform or toolchain, 7 state, 8 differs from what it should be, 130 stopped by Ctrl-C.",
 )
 toolchain_app = typer.Typer(no_args_is_help=True, help="The engine, providers and cluster programs.")
 app.add_typer(toolchain_app, name="toolchain")

@@ -14,6 +14,13 @@ from infra.local.paths import home
 from infra.ops.cli.base import Json, Stack, app
 from infra.ops.console import Steps, screen
 
+Refresh = Annotated[
+    bool,
+    typer.Option(
+        "--refresh", help="Look at what is really there first, so that what was changed outside is put back."
+    ),
+]
+
 
 @app.command()
 def up(
@@ -21,6 +28,7 @@ def up(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Take what the account already has into the state, on AWS too.")
     ] = False,
+    refresh: Refresh = False,
     as_json: Json = False,
 ) -> None:
     """Bring an environment up, or bring it to what the program says: preview, gates, change.
@@ -34,7 +42,7 @@ def up(
     file = emulated.stack_file(stack)
     changes.stack_settings(file)  # mistakes of the file show before anything is started
     with lock.exclusive(f"up --stack {stack}"), steps.shown():
-        ready = changes.prepare(file, steps)
+        ready = changes.prepare(file, steps, refresh=refresh)
         planned, done = changes.up(ready, steps, adopt_existing=adopt or ready.settings.aws.emulated)
         with steps.step("status"):
             found = status.wait(stack)
@@ -65,6 +73,7 @@ def preview(
     emulate: Annotated[
         bool, typer.Option("--emulate", help="Work on a copy of the stack on a local platform of its own.")
     ] = False,
+    refresh: Refresh = False,
     as_json: Json = False,
 ) -> None:
     """Show what `up` would change, judged by every policy; nothing is changed.
@@ -83,7 +92,7 @@ def preview(
         file = during.enter_context(emulated.platform_of(stack)) if emulate else committed
         during.enter_context(lock.exclusive(f"preview --stack {stack}"))
         during.enter_context(steps.shown())
-        ready = changes.prepare(file, steps)
+        ready = changes.prepare(file, steps, refresh=refresh)
         run = changes.preview(ready, steps, accept_as=None if emulate else accept_as)
     if as_json:
         screen.json(changes.report(run))
