@@ -226,8 +226,22 @@ def load(path: Path | None = None, *, expect_digest: str | None = DATA_DIGEST) -
         )
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, restval="", restkey="")
-        header = list(reader.fieldnames or [])
-        rows = list(reader)
+        return of_rows(list(reader.fieldnames or []), list(reader), where=path, digest=digest)
+
+
+def of_rows(header: list[str], rows: list[dict[str, str]], *, where: Path, digest: str) -> Dataset:
+    """Return the data set in rows of text; all mistakes are reported at once.
+
+    Args:
+        header: Names of the columns.
+        rows: Column -> value; an empty column name holds values that were too many.
+        where: Where they come from, for messages.
+        digest: Names the content.
+
+    Raises:
+        DataError: The rows break the schema.
+    """
+    path = where
     wanted = {*COLUMNS, *PROTECTED, TARGET}
     issues = [f"column {name} is missing" for name in sorted(wanted - set(header))]
     issues += [f"column {name} is not known" for name in sorted(set(header) - wanted)]

@@ -1,0 +1,24 @@
+"""The features of a credit application, for the offline table and the online store.
+
+The function is the one with which the service encodes a request, so there is nothing to keep equal.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.credit_risk.features import FEATURES, FEATURES_DIGEST, encode
+from services.credit_risk.schema import CreditApplication
+from services.lifecycle.features import FeatureSet
+
+
+def _compute(record: Mapping[str, Any]) -> Sequence[float]:
+    return encode(CreditApplication.model_validate(dict(record)))
+
+
+FEATURE_SET = FeatureSet(
+    name="credit-application",
+    version=1,
+    columns=tuple(feature.name for feature in FEATURES),
+    compute=_compute,
+    code=FEATURES_DIGEST,
+)
