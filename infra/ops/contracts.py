@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from infra.errors import PlinthError, RefusedError, SettingsError
 from infra.local.paths import home, repo_root
 from infra.ops.events import Run
@@ -230,8 +232,7 @@ def _settle(service: str, settings: Settings) -> Standing:
     if found.holds or settings.contracts != "development":
         return found
     release, contract = _release(service, settings, None)
-    path = _development_key()
-    key = dsse.read_key(path) if path.exists() else dsse.make_key(path)
+    key = development_key()
     draft = attestation.draft(release, contract, list(evidence(service, settings, release, contract)))
     _write(envelope_file(service, settings.environment, development=True), dsse.sign(draft, key))
     return standing(service, settings)
@@ -254,6 +255,12 @@ def _release(service: str, settings: Settings, model_digest: str | None) -> tupl
 def _built(service: str) -> str:
     package = _json(home() / "build" / service / "package.json") or {}
     return str(package.get("model_digest", NOTHING_BUILT))
+
+
+def development_key() -> Ed25519PrivateKey:
+    """Return the key of this clone; it is made when it is first needed."""
+    path = _development_key()
+    return dsse.read_key(path) if path.exists() else dsse.make_key(path)
 
 
 def _development_key() -> Path:

@@ -205,8 +205,13 @@ def _checks(predict: Predict, features: Matrix, by_slice: dict[str, float]) -> d
     }
 
 
-def train(folder: Path, data: Dataset | None = None) -> dict[str, Any]:
+def train(folder: Path, data: Dataset | None = None, features: Matrix | None = None) -> dict[str, Any]:
     """Train, measure and write ``model.onnx`` and ``record.json`` into a new or empty folder.
+
+    Args:
+        folder: New or empty.
+        data: What to train on; the installed data set when left out.
+        features: Their features from the offline table; computed when left out.
 
     Returns:
         The record: inputs, choice, parameters, figures and the digest of the model.
@@ -218,7 +223,8 @@ def train(folder: Path, data: Dataset | None = None) -> dict[str, Any]:
     """
     data = data or load()
     folder.mkdir(parents=True, exist_ok=True)
-    features = np.asarray([encode(application) for application in data.applications], dtype=np.float32)
+    if features is None:
+        features = np.asarray([encode(application) for application in data.applications], dtype=np.float32)
     target = np.asarray(data.defaulted, dtype=np.bool_)
     with threadpool_limits(1):
         fit, holdout = train_test_split(

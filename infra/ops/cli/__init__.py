@@ -8,11 +8,22 @@ import traceback
 
 from infra.errors import Exit, PlinthError, Stopped
 from infra.local.paths import home
-from infra.ops.cli import backends, contracts, environments, lookers, policy, tools, upkeep
+from infra.ops.cli import backends, contracts, environments, lookers, models, policy, tools, upkeep
 from infra.ops.cli.base import app
 from infra.ops.console import screen
 
-__all__ = ["app", "backends", "contracts", "environments", "lookers", "main", "policy", "tools", "upkeep"]
+__all__ = [
+    "app",
+    "backends",
+    "contracts",
+    "environments",
+    "lookers",
+    "main",
+    "models",
+    "policy",
+    "tools",
+    "upkeep",
+]
 
 
 def main() -> None:

@@ -25,6 +25,10 @@ policy_app = typer.Typer(no_args_is_help=True, help="Controls: what must hold be
 app.add_typer(policy_app, name="policy")
 contract_app = typer.Typer(no_args_is_help=True, help="What services promise, and who signed it.")
 app.add_typer(contract_app, name="contract")
+registry_app = typer.Typer(no_args_is_help=True, help="Models: versions, stages, lineage, signatures.")
+app.add_typer(registry_app, name="registry")
+data_app = typer.Typer(no_args_is_help=True, help="Data that came in, and their schemas.")
+app.add_typer(data_app, name="data")
 
 Stack = Annotated[
     str, typer.Option("--stack", "-s", envvar="PLINTH_STACK", help="Which environment: a file in stacks/.")

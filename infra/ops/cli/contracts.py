@@ -104,7 +104,7 @@ def contract_sign(
     from services.readiness.errors import ServiceError
 
     try:
-        row = contracts.sign(_named(service, contracts.known())[0], _settings(stack), key)
+        row = contracts.sign(_named(service, contracts.known())[0], settings_of(stack), key)
     except ServiceError as error:
         raise PlinthError(error.what, where=error.where, fix=error.fix) from None
     screen.out.print(f"Signed {row.service} for {row.environment}, model {row.model_digest}.")
@@ -139,7 +139,8 @@ def contract_key(
     screen.out.print(f"  - {{name: {name}, roles: [{', '.join(role)}], key: {public}}}")
 
 
-def _settings(stack: str) -> "Settings":
+def settings_of(stack: str) -> "Settings":
+    """Return the settings of a stack with what was built for it, where anything was."""
     from infra.ops import changes, emulated, releases
     from infra.settings import RELEASES_VARIABLE
 
@@ -152,7 +153,7 @@ def _standings(service: str | None, stack: str, model_digest: str | None = None)
     from infra.ops import contracts
     from services.readiness.errors import ServiceError
 
-    settings = _settings(stack)
+    settings = settings_of(stack)
     names = _named(service, sorted(settings.services))
     try:
         return [contracts.standing(name, settings, model_digest=model_digest) for name in names]

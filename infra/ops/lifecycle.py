@@ -1,0 +1,170 @@
+"""Training and the model registry at work, for a stack: in a folder of this clone, or in its AWS account."""
+
+import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from infra import naming
+from infra.errors import Exit, PlinthError, RefusedError
+from infra.local.paths import home
+from infra.ops import contracts
+from infra.ops.account import Account
+from infra.settings import Settings
+from services.lifecycle import ingestion
+from services.lifecycle.pipeline import Pipeline, Run, Stores, of, run
+from services.lifecycle.registry import Registry, RegistryError, Version
+from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects, Items, TableItems
+from services.readiness import dsse
+from services.readiness.errors import DataError, ModelRefusedError, ServiceError, TrainingError
+
+Place = Literal["folder", "aws"]
+REGISTRY_KEYS = {"partition": "model", "sort": "version"}
+"""Keys of the registry's table, as infra/wiring/storage.py makes it."""
+REFUSALS = (DataError, TrainingError, RegistryError, ModelRefusedError)
+"""What the pipeline refuses on purpose; everything else that it raises is a failure."""
+
+
+def stores(settings: Settings, place: Place) -> Stores:
+    """Return where the pipelines of a stack keep things.
+
+    Args:
+        settings: The stack's settings.
+        place: ``folder`` below this clone's home, or ``aws``: the stack's buckets and tables.
+    """
+    environment, aws = settings.environment, settings.aws
+    if place == "folder":
+        root = home() / "lifecycle" / environment
+        items: Items = FolderItems(root / "registry", **REGISTRY_KEYS)
+        return Stores(
+            data=FolderObjects(root / "data"),
+            features=FolderObjects(root / "features"),
+            artifacts=FolderObjects(root / "artifacts"),
+            registry=Registry(FolderObjects(root / "artifacts"), items),
+        )
+    account = Account.of(settings)
+    s3 = account.client("s3")
+
+    def bucket(role: str) -> BucketObjects:
+        name = naming.bucket(environment, role, account_id=aws.account_id, region=aws.region)
+        return BucketObjects(s3, name)
+
+    table = naming.table(environment, "model-registry")
+    items = TableItems(account.client("dynamodb"), table, **REGISTRY_KEYS)
+    return Stores(
+        data=bucket("data"),
+        features=bucket("features"),
+        artifacts=bucket("artifacts"),
+        registry=Registry(bucket("artifacts"), items),
+    )
+
+
+def builder_key(settings: Settings, key_file: Path | None) -> Ed25519PrivateKey:
+    """Return the key that signs models: a builder's, or the clone's own on emulated stacks.
+
+    Raises:
+        RefusedError: The key may not sign models for this stack.
+    """
+    development = settings.contracts == "development"
+    key = contracts.development_key() if key_file is None and development else None
+    if key is None and key_file is not None:
+        key = dsse.read_key(key_file)
+    trusted = {dsse.key_id(one) for one in contracts.trusted(development=development).builders()}
+    if key is None or dsse.key_id(key.public_key()) not in trusted:
+        raise RefusedError(
+            f"No key is given that may sign models for stack '{settings.environment}'.",
+            where="services/signers.yaml, role builder",
+            fix="--key FILE with the key of a builder on that list",
+        )
+    return key
+
+
+def train(
+    service: str,
+    settings: Settings,
+    *,
+    place: Place,
+    key_file: Path | None,
+    deliveries: Sequence[Path],
+    prefix: str | None,
+    say: Any,
+) -> Run:
+    """Run a service's pipeline.
+
+    Args:
+        service: Name of the service.
+        settings: The stack's settings.
+        place: Where things are kept.
+        key_file: The builder's key; None for the clone's own.
+        deliveries: Files or folders of CSV with new data.
+        prefix: Keys in the data store that hold new deliveries.
+        say: Told what is being done.
+
+    Raises:
+        PlinthError: What was refused and why.
+    """
+    with told():
+        kept = stores(settings, place)
+        new = [path.read_bytes() for path in _files(deliveries)]
+        if prefix is not None:
+            new += [kept.data.get(key) for key in kept.data.keys(prefix)]
+        by = getpass.getuser()
+        return run(of(service), kept, builder_key(settings, key_file), by=by, deliveries=new, say=say)
+
+
+def versions(service: str, settings: Settings, place: Place) -> list[Version]:
+    """Return every registered model of a service."""
+    with told():
+        return stores(settings, place).registry.versions(service)
+
+
+def move(service: str, settings: Settings, place: Place, *, name: str, stage: str, why: str) -> Version:
+    """Move a registered model to a stage."""
+    with told():
+        registry = stores(settings, place).registry
+        return registry.move(registry.find(service, name), stage, by=getpass.getuser(), why=why)
+
+
+def fetch(service: str, settings: Settings, place: Place, *, name: str, out: Path) -> Path:
+    """Put a registered model into a new folder, once everything about it has been checked."""
+    if out.exists():
+        raise PlinthError(f"{out} exists already.", fix="name a new folder", code=Exit.USAGE)
+    with told():
+        registry = stores(settings, place).registry
+        trusted = contracts.trusted(development=settings.contracts == "development").builders()
+        return registry.fetch(registry.find(service, name), out, trusted)
+
+
+def reports(pipeline: Pipeline, settings: Settings, place: Place) -> list[dict[str, Any]]:
+    """Return the report of every batch that has come in."""
+    with told():
+        found = ingestion.batches(pipeline.spec, stores(settings, place).data)
+        return [asdict(batch) for batch in found]
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn the services' refusals into those of the command line."""
+    try:
+        yield
+    except ServiceError as error:
+        code = Exit.REFUSED if isinstance(error, REFUSALS) else Exit.FAILED
+        raise PlinthError(error.what, where=error.where, fix=error.fix, code=code) from None
+
+
+def _files(named: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in named:
+        if path.is_dir():
+            found += sorted(path.glob("*.csv"))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise PlinthError(
+                f"There is no delivery {path}.", fix="name a CSV file or a folder", code=Exit.USAGE
+            )
+    return found
