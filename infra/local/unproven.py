@@ -39,6 +39,11 @@ UNPROVEN = (
         instead="tests compare schedule, retention, lock and copies with the settings",
     ),
     Unproven(
+        resource="aws:backup/restoreTestingPlan:RestoreTestingPlan",
+        what="that anything is restored; moto has no restores and the local API only keeps the plan",
+        instead="tests check that what is backed up has a weekly restore test by the role that may restore",
+    ),
+    Unproven(
         resource="aws:backup/selection:Selection",
         what="that the tag selects the stores; moto lacks selections and the local API only keeps them",
         instead="a test compares the tag with those of all stores of the program",

@@ -15,11 +15,14 @@ from infra.components.encrypted_bucket import (
     EncryptedBucketArgs,
 )
 from infra.components.encryption_key import EncryptionKey, EncryptionKeyArgs
+from infra.components.restore_test import RestoreTest, RestoreTestArgs
 from infra.settings import Settings
 from infra.wiring.storage import LOCKED, Storage, bucket_name
 
 REPLICATED = ("artifacts", "data", "decisions")
 """Data classes whose objects are copied: what cannot be made again. Features follow from data."""
+RESTORED = ("DynamoDB", "S3")
+"""Kinds of store that are backed up, so one of each is restored every week."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,17 @@ def build(
         ),
         opts,
     )
+    if settings.recovery.selection:
+        RestoreTest(
+            "restore-test",
+            RestoreTestArgs(
+                plan_name=naming.backup(settings.environment, "restore").replace("-", "_"),
+                vault_arn=vault.arn,
+                role_arn=plan.role_arn,
+                kinds=RESTORED,
+            ),
+            opts,
+        )
     replicas = _replicas(settings, opts, elsewhere, stores) if elsewhere else {}
     return Recovery(vault=vault, plan=plan, replicas=replicas)
 

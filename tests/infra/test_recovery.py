@@ -40,6 +40,27 @@ def test_everything_with_the_tag_is_backed_up_and_every_table_has_it(
     assert [s.name for s in stores if s.inputs["tags"].get(tag["key"]) != tag["value"]] == []
 
 
+def test_what_is_backed_up_is_restored_every_week_by_the_role_that_may(
+    build: Any, raw_settings: dict[str, Any]
+) -> None:
+    record = build(raw_settings)
+    plan = record.of_type("aws:backup/restoreTestingPlan:RestoreTestingPlan")[0].inputs
+    tests = record.of_type("aws:backup/restoreTestingSelection:RestoreTestingSelection")
+    backed_up = record.of_type("aws:backup/selection:Selection")[0].inputs
+
+    assert plan["recoveryPointSelection"]["algorithm"] == "LATEST_WITHIN_WINDOW"
+    assert plan["recoveryPointSelection"]["includeVaults"][0].endswith("backups")
+    assert {test.inputs["protectedResourceType"] for test in tests} == {"DynamoDB", "S3"}
+    assert {test.inputs["iamRoleArn"] for test in tests} == {backed_up["iamRoleArn"]}
+    assert {test.inputs["restoreTestingPlanName"] for test in tests} == {plan["name"]}
+
+
+def test_nothing_is_restored_where_nothing_is_backed_up(build: Any, raw_settings: dict[str, Any]) -> None:
+    record = build({**raw_settings, "recovery": {"selection": False}})
+
+    assert record.of_type("aws:backup/restoreTestingPlan:RestoreTestingPlan") == []
+
+
 def test_without_a_recovery_region_nothing_leaves_the_region(
     build: Any, raw_settings: dict[str, Any]
 ) -> None:

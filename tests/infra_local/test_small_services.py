@@ -131,6 +131,34 @@ def test_what_a_plan_backs_up_is_kept(services: SmallServices) -> None:
     assert ask(services, "GET", host, path)[0] == 404
 
 
+def test_restore_tests_are_kept_changed_tagged_and_forgotten(services: SmallServices) -> None:
+    host, plans = "backup.eu-central-1", "/restore-testing/plans"
+    plan = {"RestoreTestingPlanName": "p", "ScheduleExpression": "cron(0 4 ? * SUN *)"}
+    arn = ask(services, "PUT", host, plans, {"RestoreTestingPlan": plan, "Tags": {"a": "1"}})[1][
+        "RestoreTestingPlanArn"
+    ]
+    chosen = {"RestoreTestingSelectionName": "s", "ProtectedResourceType": "S3"}
+    ask(services, "PUT", host, f"{plans}/p/selections", {"RestoreTestingSelection": chosen})
+
+    ask(services, "PUT", host, f"{plans}/p", {"RestoreTestingPlan": {"StartWindowHours": 2}})
+    changed = {"RestoreTestingSelection": {"ValidationWindowHours": 3}}
+    ask(services, "PUT", host, f"{plans}/p/selections/s", changed)
+    ask(services, "POST", host, f"/tags/{arn}", {"Tags": {"b": "2"}})
+    ask(services, "POST", host, f"/untag/{arn}", {"TagKeyList": ["a"]})
+
+    found = ask(services, "GET", host, f"{plans}/p")[1]["RestoreTestingPlan"]
+    assert (found["ScheduleExpression"], found["StartWindowHours"]) == ("cron(0 4 ? * SUN *)", 2)
+    kept = ask(services, "GET", host, f"{plans}/p/selections/s")[1]["RestoreTestingSelection"]
+    assert (kept["ProtectedResourceType"], kept["ValidationWindowHours"]) == ("S3", 3)
+    assert ask(services, "GET", host, f"/tags/{arn}/")[1] == {"Tags": {"b": "2"}}
+    assert len(ask(services, "GET", host, plans)[1]["RestoreTestingPlans"]) == 1
+    assert len(ask(services, "GET", host, f"{plans}/p/selections")[1]["RestoreTestingSelections"]) == 1
+    assert ask(services, "DELETE", host, f"{plans}/p/selections/s")[0] == 200
+    assert ask(services, "DELETE", host, f"{plans}/p")[0] == 200
+    assert ask(services, "GET", host, f"{plans}/p")[0] == 404
+    assert ask(services, "PUT", host, f"{plans}/p/selections", {"RestoreTestingSelection": chosen})[0] == 404
+
+
 @pytest.mark.parametrize(
     ("host", "path"), [("s3.eu-central-1", "/"), ("securityhub.eu-central-1", "/accounts")]
 )

@@ -5,7 +5,7 @@ import time
 
 from moto.guardduty.models import guardduty_backends
 
-from infra.local.aws_api.small_services import Call, Document, Kept, MissingError, identifier, rest
+from infra.local.aws_api.small_services import Call, Document, Kept, MissingError, rest
 
 
 def _now() -> str:
@@ -158,70 +158,3 @@ def disable_standards(kept: Kept, call: Call) -> Document:
     """Forget subscriptions."""
     gone = [kept.drop("standard", arn) for arn in call.body["StandardsSubscriptionArns"]]
     return {"StandardsSubscriptions": [{**s, "StandardsStatus": "DELETING"} for s in gone]}
-
-
-# AWS Backup: moto has plans and vaults, not selections
-
-
-@rest("backup", "PUT", "/backup/plans/([^/]+)/selections/?")
-def create_selection(kept: Kept, call: Call) -> Document:
-    """Keep what a plan backs up."""
-    made = {
-        "BackupPlanId": call.groups[0],
-        "SelectionId": identifier(),
-        "CreationDate": time.time(),
-        "BackupSelection": call.body["BackupSelection"],
-        "CreatorRequestId": call.body.get("CreatorRequestId", ""),
-    }
-    kept.put("selection", f"{made['BackupPlanId']}/{made['SelectionId']}", made)
-    return {key: made[key] for key in ("BackupPlanId", "SelectionId", "CreationDate")}
-
-
-@rest("backup", "GET", "/backup/plans/([^/]+)/selections/([^/]+)")
-def get_selection(kept: Kept, call: Call) -> Document:
-    """Return one selection."""
-    return kept.get("selection", "/".join(call.groups))
-
-
-@rest("backup", "GET", "/backup/plans/([^/]+)/selections/?")
-def list_selections(kept: Kept, call: Call) -> Document:
-    """Return the selections of a plan."""
-    return {
-        "BackupSelectionsList": [
-            {
-                "SelectionId": s["SelectionId"],
-                "BackupPlanId": s["BackupPlanId"],
-                "SelectionName": s["BackupSelection"]["SelectionName"],
-            }
-            for s in kept.all("selection")
-            if s["BackupPlanId"] == call.groups[0]
-        ]
-    }
-
-
-@rest("backup", "DELETE", "/backup/plans/([^/]+)/selections/([^/]+)")
-def delete_selection(kept: Kept, call: Call) -> Document:
-    """Forget a selection."""
-    kept.drop("selection", "/".join(call.groups))
-    return {}
-
-
-@rest("backup", "PUT", "/backup-vaults/([^/]+)/access-policy")
-def put_vault_policy(kept: Kept, call: Call) -> Document:
-    """Keep who may do what with a vault."""
-    kept.put("vault-policy", call.groups[0], {"Policy": call.body["Policy"]})
-    return {}
-
-
-@rest("backup", "GET", "/backup-vaults/([^/]+)/access-policy")
-def get_vault_policy(kept: Kept, call: Call) -> Document:
-    """Return a vault's policy."""
-    name = call.groups[0]
-    return {"BackupVaultName": name, **kept.get("vault-policy", name)}
-
-
-@rest("backup", "DELETE", "/backup-vaults/([^/]+)/access-policy")
-def delete_vault_policy(kept: Kept, call: Call) -> Document:
-    """Forget a vault's policy."""
-    kept.drop("vault-policy", call.groups[0])
-    return {}

@@ -149,7 +149,14 @@ class SmallServices:
     """The state of the operations above, for one life of the emulator."""
 
     def __init__(self) -> None:
-        from infra.local.aws_api import cost_handlers, eks_handlers, small_handlers  # noqa: F401, PLC0415 - register routes
+        from infra.local.aws_api import (  # noqa: PLC0415 - they register their routes
+            backup_handlers,
+            cost_handlers,
+            eks_handlers,
+            small_handlers,
+        )
+
+        del backup_handlers, cost_handlers, eks_handlers, small_handlers
 
         self._kept: dict[tuple[str, str], Kept] = {}
 

@@ -88,6 +88,8 @@ IS: Mapping[str, str] = {
     "aws:athena/namedQuery:NamedQuery": "athena/query",
     "aws:athena/workgroup:Workgroup": "athena/workgroup",
     "aws:backup/plan:Plan": "backup/plan",
+    "aws:backup/restoreTestingPlan:RestoreTestingPlan": "backup/restore-plan",
+    "aws:backup/restoreTestingSelection:RestoreTestingSelection": "backup/restore-selection",
     "aws:backup/selection:Selection": "backup/selection",
     "aws:backup/vault:Vault": "backup/vault",
     "aws:budgets/budget:Budget": "budgets/budget",

@@ -181,6 +181,22 @@ def _selections(account: Account, region: str) -> Iterable[Thing]:
             )
 
 
+def _restore_selections(account: Account, region: str) -> Iterable[Thing]:
+    for plan in account.rows("backup", "list_restore_testing_plans", "RestoreTestingPlans", region=region):
+        named = {"RestoreTestingPlanName": plan["RestoreTestingPlanName"]}
+        found = account.rows(
+            "backup", "list_restore_testing_selections", "RestoreTestingSelections", region=region, **named
+        )
+        for row in found:
+            yield Thing(
+                kind="backup/restore-selection",
+                id=row["RestoreTestingSelectionName"],
+                name=row["RestoreTestingSelectionName"],
+                region=region,
+                tied_to=plan["RestoreTestingPlanName"],
+            )
+
+
 def _buckets(account: Account, region: str) -> Iterable[Thing]:
     """Return all buckets of the account, wherever they are."""
     del region
@@ -259,6 +275,7 @@ def _actions(account: Account, region: str) -> Iterable[Thing]:
 REGIONAL: Mapping[str, Lister] = {
     "athena/query": _queries,
     "athena/workgroup": _workgroups,
+    "backup/restore-selection": _restore_selections,
     "backup/selection": _selections,
     "dynamodb/table": _tables,
     "eks/cluster": _clusters,

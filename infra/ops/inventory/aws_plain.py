@@ -67,6 +67,10 @@ REGIONAL: Mapping[str, Lister] = {
         "backup/plan", "list_backup_plans", "BackupPlansList", _field("BackupPlanName"),
         _field("BackupPlanArn"), tagged=True,
     ),
+    "backup/restore-plan": _listed(
+        "backup/restore-plan", "list_restore_testing_plans", "RestoreTestingPlans",
+        _field("RestoreTestingPlanName"), _field("RestoreTestingPlanArn"), tagged=True,
+    ),
     "cloudtrail/trail": _listed(
         "cloudtrail/trail", "describe_trails", "trailList", _field("Name"), _field("TrailARN"), tagged=True,
         given={"includeShadowTrails": False},

@@ -28,6 +28,7 @@ TOKENS = {
     "AuditTrail": "plinth:audit:AuditTrail",
     "ConfigurationRecorder": "plinth:audit:ConfigurationRecorder",
     "BackupPlan": "plinth:recovery:BackupPlan",
+    "RestoreTest": "plinth:recovery:RestoreTest",
     "BackupVault": "plinth:recovery:BackupVault",
     "BucketReplication": "plinth:recovery:BucketReplication",
     "AlertTopic": "plinth:cost:AlertTopic",
