@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from infra import gate
-from infra.errors import PlinthError, RefusedError
+from infra.errors import Exit, PlinthError, RefusedError
 from infra.local import isolation, session, toolchain
-from infra.ops import adopt, contracts, environment, releases, state
+from infra.ops import adopt, baseline, contracts, environment, releases, state
+from infra.ops.account import Account
 from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
 from infra.settings import RELEASES_VARIABLE, Settings
+
+TAKE_BACK = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
+"""What makes the Kubernetes provider take back a field that somebody else wrote. Without it the API server
+answers with a conflict, which is right for every run that nobody told to put things back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +63,8 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
     Args:
         file: The stack file: a committed one, or the emulated copy of one.
         steps: Where progress is shown.
-        refresh: Ask AWS and Kubernetes what is really there, instead of believing the state.
+        refresh: Ask AWS and Kubernetes what is really there, instead of believing the state, and take
+            back what others have written.
 
     Raises:
         PlinthError: One of them cannot be had; says which and what to do.
@@ -86,12 +92,37 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
         state.ensure_stack(stack)
         environ = environment.complete(environment.variables(wanted, file, tools, platform))
         isolation.require_proxy(environ)
+        if not state.resource_count(stack) and baseline.read(stack) is None:
+            baseline.record(stack, Account.of(wanted))  # what a teardown must leave
     return Ready(
         settings=stack_settings(file, {RELEASES_VARIABLE: environ[RELEASES_VARIABLE]}),
-        engine=Engine(stack, environ, tools.bin("pulumi")),
+        engine=Engine(stack, {**environ, **(TAKE_BACK if refresh else {})}, tools.bin("pulumi")),
         state=state.digest(stack),
         behind=refresh or restored is not None or state.interrupted(stack),
     )
+
+
+def attach(settings: Settings, file: Path, steps: Steps) -> Engine:
+    """Return the engine of a stack whose platform runs, for what needs no program: a look, a teardown.
+
+    Raises:
+        PlinthError: The stack lives on AWS, or the platform is down.
+    """
+    require_emulated(settings, file)
+    platform = session.current()
+    if platform is None or not platform.ready:
+        raise PlinthError(
+            "The local platform is not up, so there is nothing to work on.",
+            fix="./plinth up",
+            code=Exit.PLATFORM,
+        )
+    with steps.step("toolchain"):
+        tools = toolchain.ensure(progress=lambda event: steps.say(told(event)))
+    environ = environment.complete(environment.variables(settings, file, tools, platform))
+    isolation.require_proxy(environ)
+    end_leftovers()
+    state.clear_stale_locks(settings.environment)
+    return Engine(settings.environment, environ, tools.bin("pulumi"))
 
 
 def preview(ready: Ready, steps: Steps, *, accept_as: str | None = None) -> Run:

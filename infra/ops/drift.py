@@ -11,11 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.errors import Exit, PlinthError
-from infra.local import isolation, session, toolchain
-from infra.ops import changes, environment, state
+from infra.ops import changes, state
 from infra.ops.console import Steps
-from infra.ops.engine import Engine
 from infra.ops.events import UNCHANGED, Run
 from infra.settings import Settings
 
@@ -137,22 +134,10 @@ def look(settings: Settings, file: Path, steps: Steps) -> list[Drift]:
     Raises:
         PlinthError: The platform is down, or a provider could not ask.
     """
-    changes.require_emulated(settings, file)
-    platform = session.current()
-    if platform is None or not platform.ready:
-        raise PlinthError(
-            "The local platform is not up, so there is nothing to look at.",
-            fix="./plinth up",
-            code=Exit.PLATFORM,
-        )
-    with steps.step("toolchain"):
-        tools = toolchain.ensure(progress=lambda event: steps.say(changes.told(event)))
-    environ = environment.complete(environment.variables(settings, file, tools, platform))
-    isolation.require_proxy(environ)
-    state.clear_stale_locks(settings.environment)
+    engine = changes.attach(settings, file, steps)
     total = state.resource_count(settings.environment)
     with steps.step("look"):
-        run = Engine(settings.environment, environ, tools.bin("pulumi")).run(
+        run = engine.run(
             "refresh",
             "--preview-only",
             listener=lambda run: steps.say(f"{len(run.outcomes)} of {total} resources"),

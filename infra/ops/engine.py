@@ -60,6 +60,14 @@ class Engine:
             "--protect=false", "--stack", self.stack,
         )  # fmt: skip
 
+    def unprotect(self) -> None:
+        """Take the protection off every resource in the state; nothing in the world changes.
+
+        Raises:
+            PlinthError: The state cannot be read.
+        """
+        self._plain("state", "unprotect", "--all", "--yes", "--stack", self.stack)
+
     def run(self, operation: str, *options: str, listener: Listener | None = None) -> Run:
         """Run ``preview``, ``up``, ``refresh`` or ``destroy`` and return what the engine said.
 

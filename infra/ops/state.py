@@ -77,6 +77,12 @@ def resource_count(stack: str) -> int:
     return len((load(state_file(stack)) or {}).get("resources", []))
 
 
+def protected(stack: str) -> list[str]:
+    """Return the names of the resources that the engine refuses to delete."""
+    rows = (load(state_file(stack)) or {}).get("resources", [])
+    return sorted(str(row["urn"]).rsplit("::", 1)[-1] for row in rows if row.get("protect"))
+
+
 def interrupted(stack: str) -> bool:
     """Return whether the last update was cut off, so that the state may lag behind the world."""
     return bool((load(state_file(stack)) or {}).get("pending_operations"))

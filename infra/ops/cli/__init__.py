@@ -8,7 +8,17 @@ import traceback
 
 from infra.errors import Exit, PlinthError, Stopped
 from infra.local.paths import home
-from infra.ops.cli import backends, contracts, environments, lookers, models, policy, tools, upkeep
+from infra.ops.cli import (
+    backends,
+    contracts,
+    enders,
+    environments,
+    lookers,
+    models,
+    policy,
+    tools,
+    upkeep,
+)
 from infra.ops.cli.base import app
 from infra.ops.console import screen
 
@@ -16,6 +26,7 @@ __all__ = [
     "app",
     "backends",
     "contracts",
+    "enders",
     "environments",
     "lookers",
     "main",

@@ -69,7 +69,7 @@ def objects_in(account: Account) -> Found:
                     tied_to=space,
                     detail={
                         "labels": metadata.get("labels") or {},
-                        "owned": bool(metadata.get("ownerReferences")),
+                        "annotations": sorted(metadata.get("annotations") or ()),
                     },
                 )
             )

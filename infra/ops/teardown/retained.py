@@ -1,0 +1,197 @@
+"""What the program keeps when it lets go of it: removed here, as far as retention allows, and no further.
+
+Buckets, keys, the audit log and the account's public access block leave the state without being deleted, so
+that no mistake in a program loses data. A teardown that was agreed to removes them: object versions that no
+lock holds, then empty buckets, then keys that nothing needs any more.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.ops.account import Account
+from infra.ops.inventory import Thing
+from infra.ops.teardown.leftovers import WAITING, Record
+from infra.settings import Settings
+
+BATCH = 1000
+"""Object versions that one request removes (S3 DeleteObjects)."""
+_NO_LOCK = ("ObjectLockConfigurationNotFoundError", "NoSuchBucket")
+"""What S3 answers for a bucket without Object Lock, and for one that went meanwhile."""
+FOREVER = dt.datetime.max.replace(tzinfo=dt.UTC)
+"""End of a legal hold: somebody takes it off, or it stays."""
+CLASS_TAG = "plinth:data-class"
+
+
+def sweep(account: Account, settings: Settings, things: Iterable[Thing]) -> list[str]:
+    """Remove what the stack retained, as far as retention allows; return what was removed.
+
+    Args:
+        account: Where.
+        settings: Settings of the stack; they say how long a deleted key waits.
+        things: Everything that is in the account.
+
+    Raises:
+        ClientError: AWS refuses something that no retention explains.
+    """
+    rows = list(things)
+    ours = [t for t in rows if account.emulated or t.belongs_to(settings.environment)]
+    done = [line for t in ours if t.kind == "s3/bucket" for line in _bucket(account, t)]
+    done += [f"log group {t.name}" for t in ours if t.kind == "logs/group" and _log_group(account, t)]
+    # The block protects every bucket of the account: it stays while anybody else has one.
+    others = [t for t in rows if t.kind == "s3/bucket" and t not in ours]
+    blocks = [t for t in rows if t.kind == "s3/account-block"] if settings.aws.owns_account else []
+    for block in blocks if not others else []:
+        account.client("s3control").delete_public_access_block(AccountId=account.account_id)
+        done.append(f"account's {block.name}")
+    needed = {record.data_class for record in records(account, ours).values()}
+    for thing in ours:
+        if thing.kind == "kms/key" and thing.detail.get("state") not in WAITING:
+            if (thing.tags or {}).get(CLASS_TAG, "") in needed:
+                continue
+            account.client("kms", thing.region).schedule_key_deletion(
+                KeyId=thing.id, PendingWindowInDays=settings.storage.key_deletion_days
+            )
+            done.append(f"key {thing.name}, in {settings.storage.key_deletion_days} days")
+    return done
+
+
+def records(account: Account, things: Iterable[Thing]) -> dict[str, Record]:
+    """Return what nobody may remove yet: locked objects, locked backups, audit events. By id of the store."""
+    found: dict[str, Record] = {}
+    for thing in things:
+        record = None
+        if thing.kind == "s3/bucket":
+            record = _locked_objects(account, thing)
+        elif thing.kind == "backup/vault":
+            record = _locked_backups(account, thing)
+        elif thing.kind == "logs/group":
+            record = _events(account, thing)
+        elif thing.kind == "s3/account-block":
+            record = _other_buckets(account, things)
+        if record is not None:
+            found[thing.id] = record
+    return found
+
+
+def _bucket(account: Account, bucket: Thing) -> Iterator[str]:
+    """Remove the versions that no lock holds, and the bucket when it is empty then."""
+    s3, name = account.client("s3", bucket.region), bucket.name
+    locked = _has_lock(s3, name)
+    gone = kept = 0
+    batch: list[dict[str, str]] = []
+    for version in list(_versions(account, bucket)):
+        if locked and not version.pop("marker", None) and _held_until(s3, name, version) is not None:
+            kept += 1
+            continue
+        batch.append({"Key": version["Key"], "VersionId": version["VersionId"]})
+        if len(batch) == BATCH:
+            gone += _removed(s3, name, batch)
+            batch = []
+    gone += _removed(s3, name, batch)
+    if gone:
+        yield f"{gone} object versions of {name}"
+    if not kept and not list(_versions(account, bucket)):
+        s3.delete_bucket(Bucket=name)
+        yield f"bucket {name}"
+
+
+def _removed(s3: Any, name: str, batch: list[dict[str, str]]) -> int:
+    if not batch:
+        return 0
+    answer = s3.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
+    return len(batch) - len(answer.get("Errors") or ())
+
+
+def _versions(account: Account, bucket: Thing) -> Iterator[dict[str, Any]]:
+    for key in ("Versions", "DeleteMarkers"):
+        rows = account.rows("s3", "list_object_versions", key, region=bucket.region, Bucket=bucket.name)
+        for row in rows:
+            found = {"Key": row["Key"], "VersionId": row["VersionId"]}
+            yield found | ({"marker": True} if key == "DeleteMarkers" else {})
+
+
+def _has_lock(s3: Any, name: str) -> bool:
+    try:
+        s3.get_object_lock_configuration(Bucket=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _NO_LOCK:
+            return False
+        raise
+    return True
+
+
+def _held_until(s3: Any, name: str, version: Mapping[str, str]) -> dt.datetime | None:
+    """Return until when a version is locked; the end of time for a legal hold; None for not at all."""
+    known = s3.head_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+    if known.get("ObjectLockLegalHoldStatus") == "ON":
+        return FOREVER
+    end: dt.datetime | None = known.get("ObjectLockRetainUntilDate")
+    return end if end is not None and end > dt.datetime.now(dt.UTC) else None
+
+
+def _locked_objects(account: Account, bucket: Thing) -> Record | None:
+    s3 = account.client("s3", bucket.region)
+    if not _has_lock(s3, bucket.name):
+        return None
+    versions = [version for version in _versions(account, bucket) if "marker" not in version]
+    ends = [end for version in versions if (end := _held_until(s3, bucket.name, version)) is not None]
+    if not ends:
+        return None
+    return Record(
+        what=f"Object Lock holds {len(ends)} object versions",
+        until=None if FOREVER in ends else max(ends),
+        data_class=(bucket.tags or {}).get(CLASS_TAG, ""),
+    )
+
+
+def _locked_backups(account: Account, vault: Thing) -> Record | None:
+    points = account.rows(
+        "backup", "list_recovery_points_by_backup_vault", "RecoveryPoints",
+        region=vault.region, BackupVaultName=vault.name,
+    )  # fmt: skip
+    ends = [point.get("CalculatedLifecycle", {}).get("DeleteAt") for point in points]
+    if not ends:
+        return None
+    known = [end for end in ends if end is not None]
+    return Record(
+        what=f"the vault's lock holds {len(ends)} backups",
+        until=max(known) if len(known) == len(ends) else None,
+        data_class="backup",
+    )
+
+
+def _log_group(account: Account, group: Thing) -> bool:
+    """Remove a log group in which nothing is; tell whether it was."""
+    if _events(account, group) is not None:
+        return False
+    account.client("logs", group.region).delete_log_group(logGroupName=group.name)
+    return True
+
+
+def _events(account: Account, group: Thing) -> Record | None:
+    given = {"logGroupNamePrefix": group.name}
+    rows = account.rows("logs", "describe_log_groups", "logGroups", region=group.region, **given)
+    known = next((row for row in rows if row["logGroupName"] == group.name), None)
+    if known is None or not known.get("storedBytes"):
+        return None
+    days, streams = (
+        known.get("retentionInDays"),
+        account.rows(
+            "logs", "describe_log_streams", "logStreams", region=group.region, logGroupName=group.name
+        ),
+    )
+    last = max((row.get("lastEventTimestamp", 0) for row in streams), default=0) / 1000
+    end = dt.datetime.fromtimestamp(last, dt.UTC) + dt.timedelta(days=days) if days else None
+    return Record(what="keeps the events that were recorded", until=end, data_class="logs")
+
+
+def _other_buckets(account: Account, things: Iterable[Thing]) -> Record | None:
+    ours = {thing.name for thing in things if thing.kind == "s3/bucket"}
+    names = {row["Name"] for row in account.rows("s3", "list_buckets", "Buckets")}
+    if not names:
+        return None
+    kept = f"{len(names - ours)} of somebody else's" if names - ours else f"{len(names)} that are kept"
+    return Record(what=f"closes the account's buckets to the public, {kept}", until=None)
