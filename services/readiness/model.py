@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
 
 from services.readiness.digests import file_digest
@@ -22,12 +23,17 @@ REBUILD = "build the service again; a model folder is never repaired by hand"
 
 
 def session(path: Path) -> ort.InferenceSession:
-    """Open a model for serving: one thread, since a pod is one worker and scales by pods."""
+    """Open a model for serving; see :func:`opened`."""
+    return opened(path)
+
+
+def opened(model: Path | bytes) -> ort.InferenceSession:
+    """Open a model, from a file or its content: one thread, since a pod is one worker and scales by pods."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only
-    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -98,6 +104,12 @@ class VerifiedModel:
             raise ModelRefusedError(
                 "The model file cannot be run.", where=str(folder / MODEL_FILE), fix=REBUILD
             ) from error
+
+    def probabilities(self, features: Sequence[Sequence[float]]) -> npt.NDArray[np.float32]:
+        """Return the probability of each class, for each row of features."""
+        rows = np.asarray(features, dtype=np.float32)
+        answer: npt.NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: rows})[0]
+        return answer
 
     def probability(self, features: Sequence[float]) -> float:
         """Return the probability of the second class for one row of features."""

@@ -1,0 +1,1 @@
+"""Reads a handwritten digit from a small image."""
