@@ -17,7 +17,8 @@ from policies.core import (
     undecided,
 )
 from policies.core.relations import Attached
-from policies.core.verdicts import is_false, one_of
+from policies.core.verdicts import is_false
+from policies.exemptions import exempted
 
 NAMESPACE = "kubernetes:core:Namespace"
 NETWORK_POLICY = "kubernetes:networking.k8s.io:NetworkPolicy"
@@ -56,7 +57,10 @@ NAMESPACED = frozenset(f"kubernetes:{group}:{kind}" for group, kinds in _NAMESPA
 
 
 def _restricted(namespace: Resource, _: PolicySettings) -> Iterator[Outcome]:
-    yield require(namespace.at("metadata", "labels", ENFORCE), one_of("restricted"), "must be restricted")
+    levels = ("restricted", *exempted("namespace-enforces-restricted", namespace))
+    yield require(
+        namespace.at("metadata", "labels", ENFORCE), lambda value: value in levels, "must be restricted"
+    )
 
 
 def _named_namespace(resource: Resource, _: PolicySettings) -> Iterator[Outcome]:

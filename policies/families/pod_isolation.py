@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from policies.core import At, Outcome, PolicySettings, failed, passed, require, undecided
 from policies.core.verdicts import Verdict, is_false, one_of
+from policies.exemptions import exempted
 from policies.families.pod_view import Pod
 
 VOLUME_TYPES = frozenset(
@@ -48,8 +49,15 @@ def avoids_host(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
             yield require(
                 port.at("hostPort"), lambda value: value == 0, "must not be set", absent=Verdict.PASSED
             )
+    paths = exempted("pod-avoids-host", pod.owner)
     for volume in pod.spec.at("volumes").each():
-        yield require(volume.at("hostPath"), lambda _: False, "must not be used", absent=Verdict.PASSED)
+        host = volume.at("hostPath")
+        if paths and host.known:
+            yield require(
+                host.at("path"), lambda value: value in paths, "is no path that exemptions.yaml allows it"
+            )
+        else:
+            yield require(host, lambda _: False, "must not be used", absent=Verdict.PASSED)
 
 
 def keeps_kernel_defaults(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:

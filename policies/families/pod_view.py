@@ -1,6 +1,6 @@
 """A pod as the checks see it, whatever kind of resource it is written in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.core import At, Resource
 
@@ -48,6 +48,7 @@ class Pod:
         containers: All containers of all roles.
         finite: It ends by itself, so nothing waits for it to be ready.
         hidden: Why the pod cannot be read at all; None when it can.
+        owner: The resource that describes it.
     """
 
     metadata: At
@@ -55,6 +56,7 @@ class Pod:
     containers: tuple[Container, ...]
     finite: bool
     hidden: str | None = None
+    owner: Resource | None = None
 
     def either(self, container: Container, *keys: str) -> At:
         """Return a security setting that a container inherits from its pod when it has none of its own."""
@@ -80,7 +82,7 @@ def pod_view(resource: Resource) -> Pod | None:
         path = next((path for path in _GENERIC if _may_hold_pod(resource, path)), None)
         if path is None:
             return None
-    return _pod(resource.at(*path), finite=kind in _FINITE)
+    return replace(_pod(resource.at(*path), finite=kind in _FINITE), owner=resource)
 
 
 def _may_hold_pod(resource: Resource, path: tuple[str, ...]) -> bool:

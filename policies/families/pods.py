@@ -18,6 +18,7 @@ from policies.core import (
     undecided,
 )
 from policies.core.verdicts import Verdict, is_false, is_set, is_true, one_of
+from policies.exemptions import exempted
 from policies.families.pod_isolation import avoids_host, keeps_kernel_defaults
 from policies.families.pod_operation import has_probes, image_is_pinned, states_resources
 from policies.families.pod_view import Pod, pod_view
@@ -53,6 +54,7 @@ def _cannot_escalate(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
 
 
 def _drops_capabilities(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
+    allowed = ALLOWED_CAPABILITIES.union(exempted("pod-drops-capabilities", pod.owner))
     for container in pod.containers:
         capabilities = container.at.at("securityContext", "capabilities")
         dropped = capabilities.at("drop").each()
@@ -63,11 +65,16 @@ def _drops_capabilities(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
         else:
             yield failed(capabilities.at("drop"), "must hold ALL")
         for item in capabilities.at("add").each():
-            yield require(item, lambda value: value in ALLOWED_CAPABILITIES, "must not be added")
+            yield require(item, lambda value: value in allowed, "must not be added")
 
 
 def _runs_as_non_root(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
+    users = exempted("pod-runs-as-non-root", pod.owner)
     for container in pod.containers:
+        if users:
+            place = pod.either(container, "runAsUser")
+            yield require(place, lambda value: value in users, "is no user that exemptions.yaml allows it")
+            continue
         yield require(pod.either(container, "runAsNonRoot"), is_true, "must be true")
         yield require(
             pod.either(container, "runAsUser"),
