@@ -11,7 +11,7 @@ from infra.iam.key_policies import alerts_grant, logs_grant, trail_grant
 from infra.outputs import Outputs
 from infra.providers import Providers
 from infra.settings import Settings
-from infra.wiring import audit, cluster, cost, foundation, recovery, storage
+from infra.wiring import audit, cluster, cost, foundation, gpu, recovery, storage
 
 SERVING_PODS = 40
 """Most pods in the serving namespace: twenty services of two, or a few during a rollout."""
@@ -83,7 +83,9 @@ def build(settings: Settings, providers: Providers) -> Outputs:
     )
     cluster.workloads(settings, opts, cluster=compute.cluster)
     if settings.gpu.pools:
-        cluster.gpu_gate(settings, opts)
+        gpu.gate(settings, opts)
+        gpu.copies(settings, opts, key=stores.keys["images"])
+        gpu.system(settings, opts)
 
     # Inside it: two namespaces; the gateway's is the only one from which requests reach services.
     gateway_namespace = RestrictedNamespace(

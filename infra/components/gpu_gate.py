@@ -1,5 +1,6 @@
 """Who may use GPUs in the cluster: one namespace, one group, a quota; admission refuses all others."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -41,13 +42,13 @@ class GpuGateArgs:
         namespace: The one namespace in which pods may ask for GPUs; made elsewhere, restricted.
         namespace_name: Its name, as the admission policy compares it.
         group: Kubernetes group that may create there.
-        quota: GPUs that all its pods may ask for together.
+        quotas: Resource name, such as ``nvidia.com/gpu``, to the units that all its pods may ask for.
     """
 
     namespace: pulumi.Input[str]
     namespace_name: str
     group: str
-    quota: int
+    quotas: Mapping[str, int]
 
 
 class GpuGate(pulumi.ComponentResource):
@@ -65,7 +66,9 @@ class GpuGate(pulumi.ComponentResource):
             metadata=kubernetes.meta.v1.ObjectMetaArgs(
                 name="gpu", namespace=args.namespace, annotations=FIELD_MANAGER
             ),
-            spec=kubernetes.core.v1.ResourceQuotaSpecArgs(hard={f"requests.{RESOURCE}": str(args.quota)}),
+            spec=kubernetes.core.v1.ResourceQuotaSpecArgs(
+                hard={f"requests.{resource}": str(units) for resource, units in sorted(args.quotas.items())}
+            ),
             opts=child,
         )
         kubernetes.scheduling.v1.PriorityClass(

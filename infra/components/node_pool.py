@@ -1,11 +1,15 @@
 """A pool of nodes: a launch template that lets no pod near the node's identity, and a node group from it."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 
+TEMPLATE_TAG = "k8s.io/cluster-autoscaler/node-template/resources"
+"""Beginning of the tags that tell the Cluster Autoscaler what a node of an empty group would offer."""
+_BOUNDARY = "==PLINTH=="
 HOPS = 1
 """Network hops to the metadata service: the node itself. A pod is one further away and gets nothing."""
 
@@ -43,6 +47,9 @@ class NodePoolArgs:
         disk_key_arn: Key that encrypts it.
         labels: Labels of the nodes besides the pool's name.
         taints: What keeps other pods away.
+        offers: What a node offers beside CPU and memory, such as ``nvidia.com/gpu`` to 4: an autoscaler
+            reads it from the tags of the node group while there is no node to look at.
+        setup: Shell script that prepares a node before it joins; empty for none.
     """
 
     pool: str
@@ -60,6 +67,8 @@ class NodePoolArgs:
     disk_key_arn: pulumi.Input[str]
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Taint] = ()
+    offers: Mapping[str, int] = field(default_factory=dict)
+    setup: str = ""
 
 
 class NodePool(pulumi.ComponentResource):
@@ -105,6 +114,7 @@ class NodePool(pulumi.ComponentResource):
                 )
                 for kind in ("instance", "volume")
             ],
+            user_data=user_data(args.setup) if args.setup else None,
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -130,7 +140,7 @@ class NodePool(pulumi.ComponentResource):
                 aws.eks.NodeGroupTaintArgs(key=taint.key, value=taint.value, effect="NO_SCHEDULE")
                 for taint in args.taints
             ],
-            tags=tags,
+            tags=tags | template_tags(args),
             # How many nodes there are now is the autoscaler's business, between the two ends.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["scalingConfig.desiredSize"]),
         )
@@ -139,3 +149,32 @@ class NodePool(pulumi.ComponentResource):
         self.register_outputs(
             {"node_group_arn": self.node_group_arn, "launch_template_id": self.launch_template_id}
         )
+
+
+def template_tags(args: NodePoolArgs) -> dict[str, str]:
+    """Return the tags from which the Cluster Autoscaler knows a node that does not exist yet. Pure.
+
+    Labels and taints it reads from the node group itself. Tags are for what it cannot know: resources that
+    device plugins add, and the size of the volume.
+    """
+    if not args.offers:
+        return {}
+    resources = {**args.offers, "ephemeral-storage": f"{args.disk_gib}Gi"}
+    return {f"{TEMPLATE_TAG}/{name}": str(amount) for name, amount in resources.items()}
+
+
+def user_data(script: str) -> str:
+    """Return a shell script in the form in which EKS merges it with its own: MIME in parts, base64. Pure."""
+    lines = [
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/mixed; boundary="{_BOUNDARY}"',
+        "",
+        f"--{_BOUNDARY}",
+        'Content-Type: text/x-shellscript; charset="us-ascii"',
+        "",
+        script.rstrip(),
+        "",
+        f"--{_BOUNDARY}--",
+        "",
+    ]
+    return base64.b64encode("\n".join(lines).encode("ascii")).decode("ascii")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -22,6 +23,9 @@ class RestrictedNamespaceArgs:
         cpu_cores: Most CPU that its pods may ask for together.
         memory_gib: Most memory that its pods may ask for together.
         labels: Labels beside those of pod security, such as the one that lets routes in.
+        level: Pod Security level that is enforced. Anything but ``restricted`` must stand in
+            ``policies/exemptions.yaml`` with its reason; warnings and audit stay at ``restricted``, so that
+            each pod below it is said aloud.
     """
 
     namespace_name: str
@@ -29,6 +33,7 @@ class RestrictedNamespaceArgs:
     cpu_cores: int
     memory_gib: int
     labels: Mapping[str, str] = field(default_factory=dict)
+    level: Literal["restricted", "privileged"] = "restricted"
 
 
 class RestrictedNamespace(pulumi.ComponentResource):
@@ -49,8 +54,9 @@ class RestrictedNamespace(pulumi.ComponentResource):
                 annotations=FIELD_MANAGER,
                 labels=dict(args.labels)
                 | {
-                    f"pod-security.kubernetes.io/{mode}": "restricted"
-                    for mode in ("enforce", "audit", "warn")
+                    "pod-security.kubernetes.io/enforce": args.level,
+                    "pod-security.kubernetes.io/audit": "restricted",
+                    "pod-security.kubernetes.io/warn": "restricted",
                 }
                 | {
                     f"pod-security.kubernetes.io/{mode}-version": POD_SECURITY_VERSION

@@ -19,6 +19,9 @@ READY_SECONDS = 30
 GPUS = 4
 """GPUs that each GPU node offers, as on a g5.12xlarge."""
 
+GPU_POOL = "gpu-a10g"
+"""Pool of the GPU nodes, as the local stack names it."""
+
 _CAPACITY = {"cpu": "16", "memory": "64Gi", "ephemeral-storage": "100Gi", "pods": "110"}
 _GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 """As on EKS: only what tolerates it, and so asked for a GPU, is put there."""
@@ -26,14 +29,14 @@ _GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule
 
 def manifests() -> list[dict[str, Any]]:
     """Return the nodes: two for the system, two with GPUs."""
-    pools = [("system", 1), ("system", 2), ("gpu", 1), ("gpu", 2)]
-    return [_node(pool, number) for pool, number in pools]
+    names = [("system", 1), ("system", 2), ("gpu", 1), ("gpu", 2)]
+    return [_node(kind, number) for kind, number in names]
 
 
-def _node(pool: str, number: int) -> dict[str, Any]:
-    name = f"{pool}-{number}"
+def _node(kind: str, number: int) -> dict[str, Any]:
+    name = f"{kind}-{number}"
     labels = {
-        "plinth.dev/pool": pool,
+        "plinth.dev/pool": GPU_POOL if kind == "gpu" else kind,
         "plinth.dev/simulated": "true",
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
@@ -46,14 +49,15 @@ def _node(pool: str, number: int) -> dict[str, Any]:
         "metadata": {"name": name, "labels": labels},
         "spec": {},
     }
-    if pool == "gpu":
+    if kind == "gpu":
+        labels["nvidia.com/gpu.present"] = "true"
         node["spec"]["taints"] = [_GPU_TAINT]
     return node
 
 
 def _capacity(node: dict[str, Any]) -> dict[str, Any]:
     offered = dict(_CAPACITY)
-    if node["metadata"]["labels"]["plinth.dev/pool"] == "gpu":
+    if node["metadata"]["labels"]["plinth.dev/pool"] == GPU_POOL:
         offered["nvidia.com/gpu"] = str(GPUS)
     return {
         "apiVersion": "v1",

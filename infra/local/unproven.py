@@ -12,7 +12,7 @@ class Unproven:
     """One thing that only AWS itself can prove.
 
     Args:
-        resource: Token of the resource type, as in ``pulumi_aws``.
+        resource: Token of the resource type, as in ``pulumi_aws`` or ``pulumi_kubernetes``.
         what: What is unproven.
         instead: How it is checked until then.
     """
@@ -89,6 +89,11 @@ UNPROVEN = (
         instead="tests check that log group, role and encryption are those of the flow log",
     ),
     Unproven(
+        resource="aws:ec2/launchTemplate:LaunchTemplate",
+        what="that a pool with a MIG profile partitions its GPUs before nodes join; never run on hardware",
+        instead="tests read the user data, check the script's syntax and count its instances",
+    ),
+    Unproven(
         resource="aws:ec2/vpcEndpoint:VpcEndpoint",
         what="that nodes reach AWS by the endpoints alone, and that private names resolve to them",
         instead="tests compare the list of services with what nodes and pods need, for each zone",
@@ -111,7 +116,8 @@ UNPROVEN = (
     Unproven(
         resource="aws:eks/nodeGroup:NodeGroup",
         what="that nodes start from the template, join, and that the pool grows from zero",
-        instead="the real scheduler puts GPU pods onto simulated nodes with the same label and taint",
+        instead="the real scheduler puts GPU pods onto simulated nodes with the same label and taint; tests "
+        "compare labels, taints and the autoscaler's tags with the settings",
     ),
     Unproven(
         resource="aws:eks/podIdentityAssociation:PodIdentityAssociation",
@@ -147,6 +153,13 @@ UNPROVEN = (
         resource="aws:sns/topicSubscription:TopicSubscription",
         what="that mails arrive and are confirmed",
         instead="tests compare the addresses with the settings",
+    ),
+    Unproven(
+        resource="kubernetes:apps/v1:DaemonSet",
+        what="that device plugin and DCGM exporter start, and that their two images exist: the digests are "
+        "those of NVIDIA's GPU operator 25.3.1, nothing was pulled; on a laptop kwok plays their pods ready",
+        instead="the real API server admits them into their namespace, refuses all others there, and the "
+        "real scheduler puts them onto GPU nodes only",
     ),
 )
 """The table, by resource type."""

@@ -15,24 +15,16 @@ from infra.components.eks_cluster import (
     PodIdentityArgs,
 )
 from infra.components.encryption_key import EncryptionKey
-from infra.components.gpu_gate import GpuGate, GpuGateArgs
 from infra.components.image_registry import ImageRegistry, ImageRegistryArgs
 from infra.components.network import Network
-from infra.components.node_pool import NodePool, NodePoolArgs, Taint
-from infra.components.restricted_namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from infra.components.node_pool import NodePool, NodePoolArgs
 from infra.iam import workload_roles
 from infra.settings import Settings
 from infra.settings_foundation import PoolSettings
-from infra.wiring import foundation
+from infra.wiring import foundation, gpu
 
 SYSTEM_DISK_GIB = 50
 """Volume of a system node in GiB: the images of a dozen add-ons and their logs."""
-GPU_TAINT = Taint(key="nvidia.com/gpu", value="present")
-"""Keeps pods that did not ask for a GPU off the expensive nodes."""
-
-GPU_NAMESPACE = "gpu"
-CORES_PER_GPU, GIB_PER_GPU = 12, 48
-"""Cores and memory for each GPU of the quota: what a g5.12xlarge has for each of its four."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +117,7 @@ def build(
         opts,
     )
 
-    def pool(name: str, wish: PoolSettings, *, gpu: bool) -> NodePool:
+    def pool(name: str, wish: PoolSettings, *, has_gpu: bool) -> NodePool:
         return NodePool(
             f"{name}-pool",
             NodePoolArgs(
@@ -136,14 +128,16 @@ def build(
                 role_arn=node_role.arn,
                 subnet_ids=network.private_subnet_ids,
                 instance_types=wish.instance_types,
-                image_family="AL2023_x86_64_NVIDIA" if gpu else "AL2023_x86_64_STANDARD",
+                image_family="AL2023_x86_64_NVIDIA" if has_gpu else "AL2023_x86_64_STANDARD",
                 capacity=wish.capacity,
                 min_nodes=wish.min_nodes,
                 max_nodes=wish.max_nodes,
                 disk_gib=wish.disk_gib,
                 disk_key_arn=keys["volumes"].arn,
-                labels={"nvidia.com/gpu.present": "true"} if gpu else {},
-                taints=[GPU_TAINT] if gpu else [],
+                labels=gpu.labels(wish) if has_gpu else {},
+                taints=[gpu.TAINT] if has_gpu else [],
+                offers=gpu.offers(wish) if has_gpu else {},
+                setup=gpu.setup(wish) if has_gpu else "",
             ),
             opts,
         )
@@ -154,32 +148,10 @@ def build(
         max_nodes=wanted.system_nodes * 2,  # while nodes are replaced, all of them once over
         disk_gib=SYSTEM_DISK_GIB,
     )
-    pools = {"system": pool("system", system, gpu=False)}
+    pools = {"system": pool("system", system, has_gpu=False)}
     for name, wish in sorted(settings.gpu.pools.items()):
-        pools[f"gpu-{name}"] = pool(f"gpu-{name}", wish, gpu=True)
+        pools[gpu.label(name)] = pool(gpu.label(name), wish, has_gpu=True)
     return Compute(cluster=cluster, node_role=node_role, pools=pools)
-
-
-def gpu_gate(settings: Settings, opts: pulumi.ResourceOptions) -> GpuGate:
-    """Build the namespace of GPU work and the gate before it."""
-    most = settings.gpu.quota
-    namespace = RestrictedNamespace(
-        "gpu-namespace",
-        RestrictedNamespaceArgs(
-            namespace_name=GPU_NAMESPACE,
-            pods=max(most * 2, 4),  # as many again that finish or prepare, without a GPU
-            cpu_cores=max(most * CORES_PER_GPU, CORES_PER_GPU),
-            memory_gib=max(most * GIB_PER_GPU, GIB_PER_GPU),
-        ),
-        opts,
-    )
-    return GpuGate(
-        "gpu-gate",
-        GpuGateArgs(
-            namespace=namespace.name, namespace_name=GPU_NAMESPACE, group=settings.gpu.group, quota=most
-        ),
-        opts,
-    )
 
 
 def workloads(

@@ -6,6 +6,7 @@ from infra.local.paths import repo_root
 from infra.ops import graph, planned
 from infra.settings import ENVIRONMENTS
 from policies.core import PolicySettings
+from policies.core.settings import ECR
 from policies.core.values import UNKNOWN
 from policies.judge import evaluate
 
@@ -20,7 +21,7 @@ def test_no_control_is_violated_or_undecided(stack: str) -> None:
     findings = evaluate(
         resources,
         # The graph's releases come from a registry of that name.
-        PolicySettings(environment=stack, registries=("registry",), accounts=(settings.aws.account_id,)),
+        PolicySettings(environment=stack, registries=("registry", ECR), accounts=(settings.aws.account_id,)),
     )
 
     assert len(resources) > 200

@@ -37,11 +37,14 @@ MAY_IMPORT = {
     "infra/settings_foundation.py": {"infra.settings_base"},
     "infra/settings_operations.py": {"infra.settings_base"},
     "infra/wiring": {
-        "infra.components", "infra.gpu_checks", "infra.gpu_instances", "infra.iam", "infra.naming",
+        "infra.components", "infra.gpu_checks", "infra.gpu_instances", "infra.iam",
+        "infra.mig_setup", "infra.naming",
         "infra.network_plan", "infra.providers", "infra.settings", "infra.settings_checks",
         "infra.settings_foundation", "infra.settings_operations", "infra.wiring",
     },
-    "infra/components": {"infra.iam", "infra.naming", "infra.network_plan"},
+    "infra/components": {"infra.iam", "infra.naming", "infra.network_plan", "infra.node_daemon"},
+    "infra/node_daemon.py": {"infra.naming"},
+    "infra/mig_setup.py": set(),
     "infra/providers.py": {"infra.settings"},
     "infra/outputs.py": set(),
     "infra/program.py": {

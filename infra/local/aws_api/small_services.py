@@ -153,10 +153,11 @@ class SmallServices:
             backup_handlers,
             cost_handlers,
             eks_handlers,
+            quota_handlers,
             small_handlers,
         )
 
-        del backup_handlers, cost_handlers, eks_handlers, small_handlers
+        del backup_handlers, cost_handlers, eks_handlers, quota_handlers, small_handlers
 
         self._kept: dict[tuple[str, str], Kept] = {}
 

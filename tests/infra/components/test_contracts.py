@@ -42,6 +42,8 @@ TOKENS = {
     "WorkflowTrust": "plinth:identity:WorkflowTrust",
     "EksCluster": "plinth:cluster:EksCluster",
     "GpuGate": "plinth:platform:GpuGate",
+    "GpuSystem": "plinth:platform:GpuSystem",
+    "GpuSystemGate": "plinth:platform:GpuSystemGate",
     "ImageRegistry": "plinth:registry:ImageRegistry",
     "NodePool": "plinth:cluster:NodePool",
     "PodIdentity": "plinth:cluster:PodIdentity",

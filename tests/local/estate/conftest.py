@@ -18,6 +18,8 @@ from infra.local.supervisor.layout import Site
 
 PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "nodes")
 PLURALS = {
+    "ConfigMap": "configmaps",
+    "DaemonSet": "daemonsets",
     "LimitRange": "limitranges",
     "Namespace": "namespaces",
     "NetworkPolicy": "networkpolicies",
@@ -25,6 +27,7 @@ PLURALS = {
     "ResourceQuota": "resourcequotas",
     "Role": "roles",
     "RoleBinding": "rolebindings",
+    "Service": "services",
     "ServiceAccount": "serviceaccounts",
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",

@@ -67,7 +67,9 @@ def gated(cluster: Any) -> Any:
             )
         GpuGate(
             "gpu-gate",
-            GpuGateArgs(namespace="gpu", namespace_name="gpu", group="gpu-users", quota=QUOTA),
+            GpuGateArgs(
+                namespace="gpu", namespace_name="gpu", group="gpu-users", quotas={"nvidia.com/gpu": QUOTA}
+            ),
             opts,
         )
 
