@@ -36,7 +36,7 @@ def sweep(account: Account, settings: Settings, things: Iterable[Thing]) -> list
     Raises:
         ClientError: AWS refuses something that no retention explains.
     """
-    rows = list(things)
+    rows = [thing for thing in things if not holds_state(thing)]
     ours = [t for t in rows if account.emulated or t.belongs_to(settings.environment)]
     done = [line for t in ours if t.kind == "s3/bucket" for line in _bucket(account, t)]
     done += [f"log group {t.name}" for t in ours if t.kind == "logs/group" and _log_group(account, t)]
@@ -58,12 +58,21 @@ def sweep(account: Account, settings: Settings, things: Iterable[Thing]) -> list
     return done
 
 
+def holds_state(thing: Thing) -> bool:
+    """Tell whether a store holds the state of a stack, which no stack made and none may remove. Pure."""
+    return (thing.tags or {}).get(CLASS_TAG) == "state"
+
+
 def records(account: Account, things: Iterable[Thing]) -> dict[str, Record]:
     """Return what nobody may remove yet: locked objects, locked backups, audit events. By id of the store."""
     found: dict[str, Record] = {}
     for thing in things:
         record = None
-        if thing.kind == "s3/bucket":
+        if holds_state(thing):
+            record = Record(
+                what="holds the state; ./plinth bootstrap made it", until=None, data_class="state"
+            )
+        elif thing.kind == "s3/bucket":
             record = _locked_objects(account, thing)
         elif thing.kind == "backup/vault":
             record = _locked_backups(account, thing)

@@ -124,6 +124,19 @@ def test_the_account_is_opened_only_when_it_has_no_bucket_any_more(account: Acco
     assert sweep(account) == ["bucket plain", "account's public access block"]
 
 
+def test_what_holds_the_state_stays_and_says_so(account: Account) -> None:
+    bucket(account, "state", "state")
+    put(account, "state", "checkpoint")
+    number = key(account, "state")
+
+    assert sweep(account) == []
+
+    found = retained.records(account, things_in(account, [REGION], kinds=KEEPERS).things)
+    assert {name: record.what for name, record in found.items()} == dict.fromkeys(
+        ["state", number], "holds the state; ./plinth bootstrap made it"
+    )
+
+
 def test_protection_is_lifted_where_it_is_and_named(account: Account) -> None:
     dynamodb = account.client("dynamodb")
     for name, protected in (("one", True), ("two", False)):

@@ -8,7 +8,7 @@ from infra.settings import Settings
 
 Documents = dict[str, dict[str, Any]]
 KEYED = (
-    "artifacts", "audit", "data", "decisions", "features", "state", "registry", "reviews", "cluster",
+    "artifacts", "audit", "data", "decisions", "features", "registry", "reviews", "cluster",
     "volumes", "logs", "images", "backup",
 )  # fmt: skip
 CLOSED = {
@@ -83,14 +83,15 @@ def _keys(settings: Settings) -> Documents:
             "manager": "CUSTOMER",
             "rotation": True,
         }
-        for name in KEYED
+        for name in (*KEYED, *([] if settings.aws.emulated else ["state"]))
     }
 
 
 def _buckets(settings: Settings) -> Documents:
     here, there = settings.aws.region, settings.recovery.region
     found = {"logs": _bucket("access-logs", here, {"algorithm": "AES256", "key_class": None})}
-    for name in ("artifacts", "audit", "data", "decisions", "features", "state"):
+    state = [] if settings.aws.emulated else ["state"]
+    for name in ["artifacts", "audit", "data", "decisions", "features", *state]:
         found[name] = _bucket(name, here, {"algorithm": "aws:kms", "key_class": name})
         found[name]["log_class"] = "access-logs"
     for name in ("artifacts", "data", "decisions") if there else ():
@@ -328,6 +329,14 @@ def _recovery(settings: Settings) -> dict[str, Documents]:
                 "days": days,
                 "copies_to": [region] if region else [],
                 "selects": ["plinth:backup=daily"],
+            }
+        },
+        "restore": {
+            "r": {
+                "restore": "of the environment",
+                "weekly": True,
+                "vaults": ["backups"],
+                "kinds": ["DynamoDB", "S3"],
             }
         },
         "budget": {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from infra.ops.verify.readers.audit import records_management, watched
 from infra.ops.verify.readers.identity import wildcards
 from infra.ops.verify.readers.inside import admissions, deployments, gateways, grants, namespaces
-from infra.ops.verify.readers.recovery import _daily
+from infra.ops.verify.readers.recovery import _daily, _weekly
 from infra.ops.verify.readers.storage import _everything, refuses_plain_http
 
 DENY = {
@@ -136,6 +136,10 @@ def test_a_schedule_is_nightly_when_every_day_has_it(minute: int, hour: int) -> 
     assert not _daily(f"cron({minute} {hour} ? * MON *)")
     assert not _daily(f"cron({minute} {hour} 1 * ? *)")
     assert not _daily("rate(7 days)")
+    assert _weekly(f"cron({minute} {hour} ? * SUN *)")
+    assert _weekly(f"cron({minute} {hour} * * ? *)")
+    assert not _weekly(f"cron({minute} {hour} 1 * ? *)")
+    assert not _weekly(f"cron({minute} {hour} ? JAN SUN *)")
 
 
 def meta(name: str, space: str = "", **labels: str) -> dict[str, Any]:

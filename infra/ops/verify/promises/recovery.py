@@ -47,6 +47,20 @@ PROMISES: tuple[Promise, ...] = (
         required=lambda _: [{"plan": "of the environment"}],
     ),
     Promise(
+        id="restores-are-tested",
+        says="Every week one of each kind is restored from the environment's own vault",
+        design="recovery",
+        read="backup GetRestoreTestingPlan, ListRestoreTestingSelections",
+        of="restore",
+        wants=lambda _, __: {
+            "weekly": Is(value=True),
+            "vaults": Is(["backups"]),
+            "kinds": has("DynamoDB", "S3"),
+        },
+        required=lambda _: [{"restore": "of the environment"}],
+        applies=lambda settings: settings.recovery.selection,
+    ),
+    Promise(
         id="budget-tells-and-stops",
         says="A monthly budget tells people before it is spent, and stops new GPU capacity when it is",
         design="cost",

@@ -7,8 +7,8 @@ from infra.settings import Settings
 
 LOCKED = ("audit", "decisions")
 """Data classes that design.md puts under Object Lock ("the last two")."""
-BUCKETS = ("artifacts", "audit", "data", "decisions", "features", "state")
-"""Data classes that design.md gives a bucket."""
+BUCKETS = ("artifacts", "audit", "data", "decisions", "features")
+"""Data classes that design.md gives a bucket, beside the state, which is a file on a laptop."""
 TABLES = ("features", "registry", "reviews")
 """Data classes that design.md gives a table."""
 COPIED = ("artifacts", "data", "decisions")
@@ -23,7 +23,16 @@ def _here(classes: Sequence[str]) -> Callable[[Settings], list[Selector]]:
 
 
 def _data_buckets(settings: Settings) -> list[Selector]:
-    return [*_here(BUCKETS)(settings), *_copies(settings)]
+    return [*_here(_classes(settings))(settings), *_copies(settings)]
+
+
+def _classes(settings: Settings) -> tuple[str, ...]:
+    return BUCKETS if settings.aws.emulated else (*BUCKETS, "state")
+
+
+def _keys(settings: Settings) -> list[Selector]:
+    keyed = ("registry", "reviews", "cluster", "volumes", "logs", "images", "backup")
+    return _here((*_classes(settings), *keyed))(settings)
 
 
 def _copies(settings: Settings) -> list[Selector]:
@@ -74,7 +83,7 @@ PROMISES: tuple[Promise, ...] = (
             "manager": Is("CUSTOMER"),
             "rotation": Is(value=True),
         },
-        required=_here((*BUCKETS, "registry", "reviews", "cluster", "volumes", "logs", "images", "backup")),
+        required=_keys,
     ),
     Promise(
         id="bucket-encrypted-with-its-key",

@@ -5,6 +5,9 @@ from typing import Any
 from infra.ops.inventory.tags import by_arn
 from infra.ops.verify.readers.asking import Documents, Look
 
+FIELDS = 6
+"""Fields of a schedule: minute, hour, day of the month, month, day of the week, year (EventBridge)."""
+
 
 def _vaults(look: Look) -> Documents:
     found: Documents = {}
@@ -48,10 +51,42 @@ def _plans(look: Look) -> Documents:
     return found
 
 
+def _restores(look: Look) -> Documents:
+    found: Documents = {}
+    backup = look.account.client("backup")
+    for row in look.account.rows("backup", "list_restore_testing_plans", "RestoreTestingPlans"):
+        arn, name = row["RestoreTestingPlanArn"], row["RestoreTestingPlanName"]
+        if not look.ours(by_arn(look.account, "backup", arn, look.account.region)):
+            continue
+        known = backup.get_restore_testing_plan(RestoreTestingPlanName=name)["RestoreTestingPlan"]
+        chosen = look.account.rows(
+            "backup",
+            "list_restore_testing_selections",
+            "RestoreTestingSelections",
+            RestoreTestingPlanName=name,
+        )
+        found[name] = {
+            "restore": "of the environment",
+            "weekly": _weekly(known["ScheduleExpression"]),
+            "vaults": sorted(
+                arn.rsplit(":", 1)[-1].rsplit("-", 1)[-1]
+                for arn in known["RecoveryPointSelection"].get("IncludeVaults") or ()
+            ),
+            "kinds": sorted(selection["ProtectedResourceType"] for selection in chosen),
+        }
+    return found
+
+
+def _weekly(expression: str) -> bool:
+    """Tell whether a schedule runs on one day of every week, or daily. Pure."""
+    parts = expression.removeprefix("cron(").removesuffix(")").split()
+    return _daily(expression) or (len(parts) == FIELDS and parts[2:4] == ["?", "*"] and parts[5] == "*")
+
+
 def _daily(expression: str) -> bool:
     """Tell whether a schedule runs every day: minute and hour fixed, every day, month and year. Pure."""
     parts = expression.removeprefix("cron(").removesuffix(")").split()
-    return len(parts) == 6 and parts[2:] in (["*", "*", "?", "*"], ["?", "*", "*", "*"])  # noqa: PLR2004 - of AWS
+    return len(parts) == FIELDS and parts[2:] in (["*", "*", "?", "*"], ["?", "*", "*", "*"])
 
 
 def _selected(look: Look, plan: str) -> list[str]:
@@ -148,6 +183,7 @@ def _repositories(look: Look) -> Documents:
 KINDS = {
     "vault": _vaults,
     "plan": _plans,
+    "restore": _restores,
     "budget": _budgets,
     "anomalies": _monitors,
     "topic": _topics,
