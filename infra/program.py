@@ -6,6 +6,7 @@ from infra import naming
 from infra.components.gateway import Gateway, GatewayArgs
 from infra.components.restricted_namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from infra.components.serving import Serving, ServingArgs
+from infra.iam import cluster_rules
 from infra.iam.bucket_policies import recorder_delivers, trail_delivers
 from infra.iam.key_policies import alerts_grant, logs_grant, trail_grant
 from infra.outputs import Outputs
@@ -57,14 +58,16 @@ def build(settings: Settings, providers: Providers) -> Outputs:
     network = foundation.network(settings, opts, log_key=stores.keys["logs"])
 
     # Audit: who did what, what changed, who watches.
-    audit.build(settings, opts, stores=stores)
+    audited = audit.build(settings, opts, stores=stores)
 
     # Recovery: nightly backups into a locked vault, copies of what cannot be made again in another region.
     elsewhere = pulumi.ResourceOptions(providers=[providers.recovery]) if providers.recovery else None
     recovered = recovery.build(settings, opts, elsewhere=elsewhere, stores=stores)
 
     # Cost: a budget; when it is spent, the people who size GPU pools can no longer make them larger.
-    cost.build(settings, opts, stores=stores, stopped_roles=[naming.role(settings.environment, "operator")])
+    watched = cost.build(
+        settings, opts, stores=stores, stopped_roles=[naming.role(settings.environment, "operator")]
+    )
 
     # Cluster: who may enter, and in which groups; what is allowed inside is RBAC's and admission's business.
     registries = cluster.registries(settings, opts, key=stores.keys["images"])
@@ -75,11 +78,20 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         keys=stores.keys,
         duties=duties,
         groups={
-            "auditor": ("plinth-auditors",),
-            "break-glass": ("plinth-break-glass",),
+            "auditor": (cluster_rules.AUDITORS,),
+            "break-glass": (cluster_rules.BREAK_GLASS,),
+            "ci-deploy": (cluster_rules.DEPLOYERS,),
             "ml-engineer": (settings.gpu.group,),
-            "operator": ("plinth-operators",),
+            "operator": (cluster_rules.OPERATORS,),
         },
+    )
+    # The emergency role is loud: whoever takes it over, or uses it in the cluster, is noticed.
+    audit.watch_break_glass(
+        settings,
+        opts,
+        trail=audited.trail,
+        cluster_log=compute.cluster.log_group,
+        topic_arn=watched.topic.arn,
     )
     cluster.workloads(settings, opts, cluster=compute.cluster)
     if settings.gpu.pools:
@@ -104,6 +116,7 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         ),
         opts,
     )
+    cluster.duties(opts, namespaces={"gateway": gateway_namespace.name, "serving": serving_namespace.name})
     gateway = Gateway(
         "gateway",
         GatewayArgs(

@@ -128,3 +128,10 @@ class CostSettings(Frozen):
             description="Unexpected spending in a day, in US dollars, that is reported; 0: no monitor.",
         ),
     ] = 100
+    allocation_tags: Annotated[
+        bool,
+        Field(
+            description="Activate this project's tags for cost reports. In the account that pays only, and a "
+            "day after the first `up`: until then AWS does not know the tags and refuses."
+        ),
+    ] = False

@@ -1,4 +1,4 @@
-"""What an account has once: nothing in it can be made public."""
+"""What an account has once: nothing in it can be made public, no volume is plain."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,16 @@ class AccountGuardArgs:
 
 
 class AccountGuard(pulumi.ComponentResource):
-    """Public access is refused for every bucket of the account, also for those of other programs."""
+    """What holds for everything in the account, also for what other programs make.
+
+    No bucket can be made public; every new volume of the region is encrypted.
+    """
 
     account_id: pulumi.Output[str]
     """The account that is closed."""
 
     def __init__(self, name: str, args: AccountGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Place the block."""
+        """Place both."""
         super().__init__("plinth:security:AccountGuard", name, None, opts)
         block = aws.s3.AccountPublicAccessBlock(
             f"{name}-public-access",
@@ -35,5 +38,10 @@ class AccountGuard(pulumi.ComponentResource):
             restrict_public_buckets=True,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
-        self.account_id = block.account_id
+        volumes = aws.ebs.EncryptionByDefault(
+            f"{name}-volumes",
+            enabled=True,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        self.account_id = pulumi.Output.all(block.account_id, volumes.urn).apply(lambda known: str(known[0]))
         self.register_outputs({"account_id": self.account_id})

@@ -9,6 +9,7 @@ from infra.components.account_watch import AccountWatch, AccountWatchArgs
 from infra.components.audit_queries import AuditQueries, AuditQueriesArgs
 from infra.components.audit_trail import AuditTrail, AuditTrailArgs
 from infra.components.configuration_recorder import ConfigurationRecorder, ConfigurationRecorderArgs
+from infra.components.use_alarm import UseAlarm, UseAlarmArgs, UseLog
 from infra.settings import Settings
 from infra.wiring.storage import Storage, bucket_name
 
@@ -95,3 +96,42 @@ def build(settings: Settings, opts: pulumi.ResourceOptions, *, stores: Storage) 
         opts,
     )
     return Audit(trail=trail, queries=queries)
+
+
+def watch_break_glass(
+    settings: Settings,
+    opts: pulumi.ResourceOptions,
+    *,
+    trail: AuditTrail | None,
+    cluster_log: pulumi.Input[str],
+    topic_arn: pulumi.Input[str],
+) -> UseAlarm:
+    """Tell people when the break-glass role is taken over, and when it does something in the cluster.
+
+    Args:
+        settings: Settings of the stack.
+        opts: Options with the providers.
+        trail: The account's trail, where this stack has it.
+        cluster_log: Log group of the control plane, whose audit log names who asked.
+        topic_arn: Topic through which people are told.
+    """
+    account, role = settings.aws.account_id, naming.role(settings.environment, "break-glass")
+    session = f"arn:aws:sts::{account}:assumed-role/{role}/*"
+    logs = {"cluster": UseLog(log_group=cluster_log, pattern=f'{{ $.user.username = "{session}" }}')}
+    if trail is not None:
+        taken = f"arn:aws:iam::{account}:role/{role}"
+        logs["account"] = UseLog(
+            log_group=trail.log_group,
+            pattern=f'{{ $.eventName = "AssumeRole*" && $.requestParameters.roleArn = "{taken}" }}',
+        )
+    return UseAlarm(
+        "break-glass-use",
+        UseAlarmArgs(
+            alarm_name=f"{role}-use",
+            metrics=f"Plinth/{settings.environment}",
+            what=f"the role {role}",
+            logs=logs,
+            topic_arn=topic_arn,
+        ),
+        opts,
+    )

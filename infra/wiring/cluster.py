@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from infra import naming
+from infra.components.cluster_duties import ClusterDutyRoles, ClusterDutyRolesArgs
 from infra.components.duties import Duty, ServiceRole, ServiceRoleArgs
 from infra.components.eks_cluster import (
     Access,
@@ -18,7 +19,7 @@ from infra.components.encryption_key import EncryptionKey
 from infra.components.image_registry import ImageRegistry, ImageRegistryArgs
 from infra.components.network import Network
 from infra.components.node_pool import NodePool, NodePoolArgs
-from infra.iam import workload_roles
+from infra.iam import cluster_rules, workload_roles
 from infra.settings import Settings
 from infra.settings_foundation import PoolSettings
 from infra.wiring import foundation, gpu
@@ -110,7 +111,9 @@ def build(
             log_days=wanted.log_days,
             deletion_protection=wanted.deletion_protection,
             access={
-                duty: Access(principal_arn=duties[duty].arn, groups=names) for duty, names in groups.items()
+                duty: Access(principal_arn=duties[duty].arn, groups=names)
+                for duty, names in groups.items()
+                if duty in duties
             },
             addons=wanted.addons,
         ),
@@ -152,6 +155,25 @@ def build(
     for name, wish in sorted(settings.gpu.pools.items()):
         pools[gpu.label(name)] = pool(gpu.label(name), wish, has_gpu=True)
     return Compute(cluster=cluster, node_role=node_role, pools=pools)
+
+
+def duties(
+    opts: pulumi.ResourceOptions, *, namespaces: Mapping[str, pulumi.Input[str]]
+) -> dict[str, ClusterDutyRoles]:
+    """Build what each duty may do inside the cluster; return it by group.
+
+    Args:
+        opts: Options with the providers.
+        namespaces: The namespaces in which services run, in the program and in the cluster.
+    """
+    return {
+        duty.group: ClusterDutyRoles(
+            duty.group.removeprefix(f"{naming.PROJECT}-"),
+            ClusterDutyRolesArgs(duty=duty, namespaces=namespaces),
+            opts,
+        )
+        for duty in cluster_rules.duties()
+    }
 
 
 def workloads(

@@ -7,6 +7,7 @@ import pulumi
 
 from infra import naming
 from infra.components.alert_topic import AlertTopic, AlertTopicArgs
+from infra.components.allocation_tags import AllocationTags, AllocationTagsArgs
 from infra.components.anomaly_monitor import AnomalyMonitor, AnomalyMonitorArgs
 from infra.components.monthly_budget import MonthlyBudget, MonthlyBudgetArgs
 from infra.settings import Settings
@@ -72,4 +73,6 @@ def build(
             ),
             opts,
         )
+    if settings.cost.allocation_tags and settings.aws.owns_account:
+        AllocationTags("allocation-tags", AllocationTagsArgs(tag_keys=list(settings.tags())), opts)
     return Cost(topic=topic, budget=budget)

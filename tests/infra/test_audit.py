@@ -91,3 +91,18 @@ def test_questions_name_columns_of_the_table_and_the_buckets_that_were_given() -
 def test_a_name_that_would_end_the_sql_is_refused(bucket: str) -> None:
     with pytest.raises(ValueError, match="does not belong"):
         named_queries(table="trail", data_buckets=[bucket], gpu_patterns=["gpu"])
+
+
+def test_a_use_of_the_emergency_role_raises_an_alarm_in_the_account_and_in_the_cluster(record: Any) -> None:
+    filters = record.of_type("aws:cloudwatch/logMetricFilter:LogMetricFilter")
+    alarms = record.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
+    role = "plinth-local-break-glass"
+
+    assert {entry.inputs["logGroupName"] for entry in filters} == {
+        "/aws/eks/plinth-local/cluster",
+        "/plinth/local/audit-trail",
+    }
+    assert all(role in entry.inputs["pattern"] for entry in filters)
+    counted = {(f["namespace"], f["name"]) for f in (e.inputs["metricTransformation"] for e in filters)}
+    assert {(alarm.inputs["namespace"], alarm.inputs["metricName"]) for alarm in alarms} == counted
+    assert all(alarm.inputs["threshold"] == 1 and alarm.inputs["alarmActions"] for alarm in alarms)

@@ -111,3 +111,14 @@ def test_the_action_forbids_and_can_do_nothing_else() -> None:
     statement = json.loads(attach_policy(policy_arn="p", role_arns=["r"]))["Statement"][0]
     assert statement["Resource"] == "r"
     assert statement["Condition"] == {"ArnEquals": {"iam:PolicyARN": "p"}}
+
+
+def test_tags_are_activated_for_the_bill_only_where_the_settings_ask(
+    build: Callable[[dict[str, Any]], Any], raw_settings: dict[str, Any]
+) -> None:
+    kind = "aws:costexplorer/costAllocationTag:CostAllocationTag"
+    asked = build(raw_settings | {"cost": {"allocation_tags": True}}).of_type(kind)
+    keys = Settings.parse(raw_settings, stack="local", environ={}).tags()
+
+    assert {tag.inputs["tagKey"] for tag in asked} == set(keys)
+    assert not build(raw_settings).of_type(kind)

@@ -115,6 +115,7 @@ def test_who_enters_the_cluster_is_in_the_group_of_the_duty_and_nobody_is_its_ad
     assert entries == {
         "cluster-auditor": ["plinth-auditors"],
         "cluster-break-glass": ["plinth-break-glass"],
+        "cluster-ci-deploy": ["plinth-deployers"],
         "cluster-ml-engineer": ["gpu-users"],
         "cluster-operator": ["plinth-operators"],
     }

@@ -141,3 +141,19 @@ def delete_budget_action(kept: Kept, call: Call) -> Document:
     """Forget one action."""
     gone = kept.drop("action", call.body["ActionId"])
     return {key: gone[key] for key in ("AccountId", "BudgetName")} | {"Action": gone}
+
+
+@action("ce", "UpdateCostAllocationTagsStatus")
+def update_cost_allocation_tags_status(kept: Kept, call: Call) -> Document:
+    """Keep which tags are active. AWS refuses tags that it has not seen in use; here all are known."""
+    for entry in call.body["CostAllocationTagsStatus"]:
+        kept.put("allocation tag", entry["TagKey"], {**entry, "Type": "UserDefined"})
+    return {"Errors": []}
+
+
+@action("ce", "ListCostAllocationTags")
+def list_cost_allocation_tags(kept: Kept, call: Call) -> Document:
+    """Return the tags that were activated or switched off."""
+    wanted = call.body.get("TagKeys")
+    found = [tag for tag in kept.all("allocation tag") if not wanted or tag["TagKey"] in wanted]
+    return {"CostAllocationTags": found}

@@ -1,14 +1,19 @@
 """A control plane with the parts of the estate that the cluster itself enforces."""
 
+import asyncio
+import gc
 import http.client
 import json
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
+from pulumi.runtime import mocks
 
 from infra.local import session, toolchain
 from infra.local.control_plane import bootstrap
@@ -18,6 +23,8 @@ from infra.local.supervisor.layout import Site
 
 PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "nodes")
 PLURALS = {
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
     "ConfigMap": "configmaps",
     "DaemonSet": "daemonsets",
     "LimitRange": "limitranges",
@@ -65,8 +72,11 @@ class Cluster:
         return None
 
     def may(self, group: str, verb: str, resource: str, namespace: str) -> bool:
-        """Ask the API server itself whether somebody of a group may do something."""
-        api_group, _, name = resource.rpartition("/") if resource.startswith("batch/") else ("", "", resource)
+        """Ask the API server itself whether somebody of a group may do something.
+
+        The resource is written ``[API group/]kind[:sub-resource]``; no namespace asks for the whole cluster.
+        """
+        api_group, _, name = resource.rpartition("/")
         kind, _, sub = name.partition(":")
         review = {
             "apiVersion": "authorization.k8s.io/v1",
@@ -94,6 +104,39 @@ class Cluster:
         while not condition():
             assert time.monotonic() < deadline, "it did not happen in time"
             time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Callable[[Callable[[], None]], list[Any]]:
+    """Return what runs a program and gives back the resources that it registers."""
+    return _recorded
+
+
+def _recorded(program: Callable[[], None]) -> list[Any]:
+    found: list[Any] = []
+
+    class Recorder(mocks.Mocks):
+        def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+            found.append(type("Recorded", (), {"type": args.typ, "inputs": args.inputs}))
+            return f"{args.name}-id", dict(args.inputs)
+
+        def call(self, args: mocks.MockCallArgs) -> Any:
+            raise AssertionError(args.token)
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        mocks.set_mocks(Recorder(), project="plinth", stack="local", preview=False)
+        pulumi.runtime.test(program)()
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+        asyncio.set_event_loop(None)
+        with warnings.catch_warnings():
+            # Pulumi's mocks leave one event loop unclosed in each worker thread.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+    return found
 
 
 @pytest.fixture(scope="session")

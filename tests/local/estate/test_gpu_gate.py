@@ -1,8 +1,6 @@
 """The gate of the GPU pool on the real API server and scheduler: who gets in, is refused, stays away."""
 
 import copy
-import gc
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +52,7 @@ def without_gpu(pod: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def gated(cluster: Any) -> Any:
+def gated(cluster: Any, recorded: Any) -> Any:
     """The very resources of the program, applied; and two more namespaces of other people."""
 
     def program() -> None:
@@ -93,37 +91,6 @@ def exists(cluster: Any, path: str) -> bool:
         return bool(cluster.api.get(path))
     except Exception:  # noqa: BLE001 - not there yet
         return False
-
-
-def recorded(program: Callable[[], None]) -> list[Any]:
-    import asyncio  # noqa: PLC0415
-
-    from pulumi.runtime import mocks  # noqa: PLC0415
-
-    found: list[Any] = []
-
-    class Recorder(mocks.Mocks):
-        def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-            found.append(type("Recorded", (), {"type": args.typ, "inputs": args.inputs}))
-            return f"{args.name}-id", dict(args.inputs)
-
-        def call(self, args: mocks.MockCallArgs) -> Any:
-            raise AssertionError(args.token)
-
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        mocks.set_mocks(Recorder(), project="plinth", stack="local", preview=False)
-        pulumi.runtime.test(program)()
-    finally:
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-        asyncio.set_event_loop(None)
-        with warnings.catch_warnings():
-            # Pulumi's mocks leave one event loop unclosed in each worker thread.
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-    return found
 
 
 def test_an_allowed_gpu_pod_lands_on_a_gpu_node(gated: Any) -> None:
