@@ -173,6 +173,26 @@ def test_addons_and_pod_identities_are_kept_and_forgotten() -> None:
     assert ask(services, "GET", "/clusters/c/addons/vpc-cni")[0] == 404
 
 
+def test_what_stands_in_a_cluster_can_be_tagged_and_the_cluster_s_tags_stay_with_moto(client: Any) -> None:
+    services = SmallServices()
+    cluster = make_cluster(client)
+    group = client.create_nodegroup(
+        clusterName="c", nodegroupName="n", nodeRole="arn:aws:iam::123456789012:role/n", subnets=["subnet-1"]
+    )["nodegroup"]
+    addon = ask(services, "POST", "/clusters/c/addons", {"addonName": "vpc-cni"})[1]["addon"]
+    entry = ask(services, "POST", "/clusters/c/access-entries", {"principalArn": ROLE})[1]["accessEntry"]
+
+    for arn in (group["nodegroupArn"], addon["addonArn"], entry["accessEntryArn"]):
+        path = f"/tags/{arn.replace('/', '%2F')}"
+        assert ask(services, "POST", path, {"tags": {"owner": "me", "x": "1"}})[0] == 200
+        assert ask(services, "DELETE", f"{path}?tagKeys=x")[0] == 200
+        assert ask(services, "GET", path) == (200, {"tags": {"owner": "me"}})
+    found = client.describe_nodegroup(clusterName="c", nodegroupName="n")["nodegroup"]
+    assert found["tags"] == {"owner": "me"}
+    host = "https://eks.eu-central-1.amazonaws.com"
+    assert services.answer("POST", host, f"/tags/{cluster['arn']}", HEADERS, b'{"tags": {}}') is None
+
+
 def test_clusters_and_node_groups_stay_with_moto() -> None:
     services = SmallServices()
 

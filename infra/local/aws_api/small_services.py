@@ -153,11 +153,12 @@ class SmallServices:
             backup_handlers,
             cost_handlers,
             eks_handlers,
+            eks_tags,
             quota_handlers,
             small_handlers,
         )
 
-        del backup_handlers, cost_handlers, eks_handlers, quota_handlers, small_handlers
+        del backup_handlers, cost_handlers, eks_handlers, eks_tags, quota_handlers, small_handlers
 
         self._kept: dict[tuple[str, str], Kept] = {}
 
