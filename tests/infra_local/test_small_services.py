@@ -96,6 +96,7 @@ def test_a_budget_action_is_kept_changed_and_forgotten(services: SmallServices) 
 
     named = {"AccountId": "123456789012", "BudgetName": "b"}
     number = call("CreateBudgetAction", {**named, "ApprovalModel": "AUTOMATIC"})[1]["ActionId"]
+    assert len(number) == 36, "boto3 refuses shorter ones"
     call("UpdateBudgetAction", {**named, "ActionId": number, "ApprovalModel": "MANUAL"})
 
     action = call("DescribeBudgetAction", {**named, "ActionId": number})[1]["Action"]

@@ -1,5 +1,7 @@
 """Anomalies, budget actions and the tags of both, which moto lacks; see ``small_services.py``."""
 
+import uuid
+
 from infra.local.aws_api.small_services import Call, Document, Kept, action, identifier
 
 # Cost Explorer: anomalies
@@ -100,7 +102,7 @@ def tags_of_new_budget(kept: Kept, call: Call) -> Document:
 @action("budgets", "CreateBudgetAction")
 def create_budget_action(kept: Kept, call: Call) -> Document:
     """Keep what happens when a budget is spent."""
-    number = identifier()
+    number = str(uuid.UUID(hex=identifier()))  # clients refuse an id of another form
     named = {"AccountId": call.body["AccountId"], "BudgetName": call.body["BudgetName"]}
     kept.put("action", number, {**call.body, "ActionId": number, "Status": "STANDBY"})
     arn = f"arn:aws:budgets::{call.account}:budget/{named['BudgetName']}/action/{number}"
