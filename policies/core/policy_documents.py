@@ -39,6 +39,10 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
+    all_actions_but: bool = False
+    """It speaks of every action except those that are named (``NotAction``)."""
+    all_resources_but: bool = False
+    """It speaks of every resource except those that are named (``NotResource``)."""
 
     @property
     def for_everyone(self) -> bool:
@@ -64,7 +68,7 @@ class Statement:
         """Whether every request without TLS, by anyone, to the bucket and its objects is refused."""
         if self.allow or self.all_but or EVERYONE not in {n for ns in self.principals.values() for n in ns}:
             return False
-        if not {"s3:*", "*"} & set(self.actions):
+        if self.all_actions_but or self.all_resources_but or not {"s3:*", "*"} & set(self.actions):
             return False
         (condition, *more) = self.conditions or [("", "", ())]
         operator, key, values = condition
@@ -116,6 +120,8 @@ def _statement(item: At) -> Statement | None:
     value = item.value
     if not isinstance(value, Mapping) or value.get("Effect") not in ("Allow", "Deny"):
         return None
+    if not any(key in value for key in ("Action", "NotAction")):
+        return None
     principal = value.get("Principal", value.get("NotPrincipal", {}))
     principals = (
         {kind: _strings(names) for kind, names in principal.items()}
@@ -132,9 +138,11 @@ def _statement(item: At) -> Statement | None:
         allow=value["Effect"] == "Allow",
         principals=principals,
         all_but="NotPrincipal" in value,
-        actions=_strings(value.get("Action", ())),
-        resources=_strings(value.get("Resource", ())),
+        actions=_strings(value.get("Action", value.get("NotAction", ()))),
+        resources=_strings(value.get("Resource", value.get("NotResource", ()))),
         conditions=conditions,
+        all_actions_but="NotAction" in value,
+        all_resources_but="NotResource" in value,
     )
 
 

@@ -47,6 +47,10 @@ class Stack:
         """Return the resources of a canonical type."""
         return tuple(self._by_kind.get(kind, ()))
 
+    def by_urn(self, urn: str) -> Resource | None:
+        """Return the resource with a URN; None when it is not one that the controls look at."""
+        return self._by_urn.get(urn)
+
     def attached(self, subject: Resource, identity: At, kind: str, *path: str) -> Attached:
         """Return the resources of a type whose property at ``path`` names the subject.
 
