@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from fixture_stacks import edited, fixtures, leaves, load, put, resources
+from fixture_stacks import fixtures, leaves, load, put, resources, stack_names, with_stack
 
 from policies.judge import evaluate
 from policies.report import render
 
-REFERENCE = load()
 MARK = "MARKED-SECRET-VALUE"
 
 
@@ -20,18 +19,19 @@ def _marked(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_no_value_reaches_a_message_when_everything_is_wrong():
-    stack = [_marked(entry) for entry in load() if entry["props"]]
+    messages = []
+    for name in stack_names():
+        stack = [_marked(entry) for entry in load(name) if entry["props"]]
+        messages += [text for text, _ in render(f for f in evaluate(resources(stack)) if f.verdict.blocks)]
 
-    messages = [text for text, _ in render(f for f in evaluate(resources(stack)) if f.verdict.blocks)]
-
-    assert len(messages) > 20
+    assert len(messages) > 50
     assert not [text for text in messages if MARK in text]
 
 
 def test_no_value_reaches_a_message_of_any_fixture():
     for table in fixtures().values():
         for case in table["violating"]:
-            stack = edited(REFERENCE, case)
+            stack = with_stack(case, table)
             blocking = [f for f in evaluate(resources(stack)) if f.verdict.blocks]
             values = {
                 value
@@ -50,7 +50,7 @@ def test_no_value_reaches_a_message_of_any_fixture():
 def test_every_message_names_resource_control_and_fix():
     for control, table in fixtures().items():
         blocking = [
-            f for f in evaluate(resources(edited(REFERENCE, table["violating"][0]))) if f.verdict.blocks
+            f for f in evaluate(resources(with_stack(table["violating"][0], table))) if f.verdict.blocks
         ]
         text = "\n".join(message for message, _ in render(blocking))
 

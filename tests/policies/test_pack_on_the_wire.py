@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 from analyzer import PACK, analyze, analyze_stack, configured, levels, running
-from fixture_stacks import edited, fixtures, load, resources
+from fixture_stacks import edited, fixtures, load, resources, stack_names, with_stack
 from pulumi.runtime.proto import analyzer_pb2
 
 from policies.core import PolicySettings
+from policies.families import FAMILIES
 from policies.judge import evaluate
 from policies.pulumi_pack import pack_config
 
 REFERENCE = load()
+FIXTURES = fixtures()
 _CONTROL = re.compile(r"\[(?P<id>[a-z-]+), \w+\]|^  which: (?P<several>.+)$", re.MULTILINE)
 
 
@@ -32,27 +34,32 @@ def _controls(*responses: analyzer_pb2.AnalyzeResponse) -> set[str]:
     }
 
 
-def _judged_over_the_wire(stub, stack):
-    """Ask about what differs from the reference stack, and about the stack as a whole."""
-    changed = [entry for entry in stack if entry not in REFERENCE]
+def _judged_over_the_wire(stub, stack, clean):
+    """Ask about what differs from the clean stack, and about the stack as a whole."""
+    changed = [entry for entry in stack if entry not in clean]
     return [*(analyze(stub, entry) for entry in changed), analyze_stack(stub, stack)]
 
 
-def test_the_reference_stack_passes(stub):
-    responses = [*(analyze(stub, entry) for entry in REFERENCE), analyze_stack(stub, REFERENCE)]
+@pytest.mark.parametrize("name", stack_names())
+def test_the_clean_stacks_pass(stub, name):
+    configured(stub, pack_config(PolicySettings(today="2026-06-01")), levels(stub))
+    stack = load(name)
+    responses = [*(analyze(stub, entry) for entry in stack), analyze_stack(stub, stack)]
 
     assert [diagnostic.message for response in responses for diagnostic in response.diagnostics] == []
 
 
-@pytest.mark.parametrize("control", sorted(fixtures()))
+@pytest.mark.parametrize("control", sorted(FIXTURES))
 def test_the_pack_and_the_core_agree_on_every_violating_fixture(stub, control):
     level = levels(stub)
-    for case in fixtures()[control]["violating"]:
-        settings = PolicySettings.parse(case.get("settings", {}))
+    table = FIXTURES[control]
+    clean = load(table["stack"])
+    for case in table["violating"]:
+        settings = PolicySettings.parse({"today": "2026-06-01", **case.get("settings", {})})
         configured(stub, pack_config(settings), level)
-        stack = edited(REFERENCE, case)
+        stack = with_stack(case, table)
 
-        responses = _judged_over_the_wire(stub, stack)
+        responses = _judged_over_the_wire(stub, stack, clean)
 
         core = {f.control for f in evaluate(resources(stack), settings) if f.verdict.blocks}
         assert _controls(*responses) == core, case["name"]
@@ -97,15 +104,14 @@ def test_policies_say_where_they_do_not_apply(stub):
 
     response = analyze(stub, REFERENCE[0])
 
-    assert {item.policy_name for item in response.not_applicable} == {"storage", "pods", "namespaces"}
+    assert {item.policy_name for item in response.not_applicable} == {
+        family.name for family in FAMILIES if not REFERENCE[0]["type"].startswith(family.prefixes)
+    }
 
 
 def test_one_mandatory_policy_for_each_family_and_one_for_relations(stub):
     assert levels(stub) == {
-        "storage": analyzer_pb2.MANDATORY,
-        "keys": analyzer_pb2.MANDATORY,
-        "pods": analyzer_pb2.MANDATORY,
-        "namespaces": analyzer_pb2.MANDATORY,
+        **{family.name: analyzer_pb2.MANDATORY for family in FAMILIES},
         "relations": analyzer_pb2.MANDATORY,
         "advice": analyzer_pb2.ADVISORY,
         "relations-advice": analyzer_pb2.ADVISORY,

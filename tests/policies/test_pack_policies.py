@@ -7,10 +7,11 @@ from pulumi_policy.policy import _NotApplicableError
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.core import PolicySettings, values
+from policies.families import FAMILIES
 from policies.pulumi_pack import pack_config, policies
 
 REFERENCE = load()
-_FAMILIES = ("storage", "keys", "pods", "namespaces", "advice")
+_FAMILIES = (*(family.name for family in FAMILIES), "advice")
 
 
 def _args(entry, config=None, props=None):
