@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from policies.core.cursor import At
-from policies.core.values import UNKNOWN, Value, normalise
+from policies.core.values import ABSENT, UNKNOWN, Value, normalise
 
 EVERYONE = "*"
 _ACCOUNT = re.compile(r"^(?:arn:[a-z-]+:(?:iam|sts)::)?(?P<account>[0-9]{12})(?::.+)?$")
@@ -117,8 +117,10 @@ def _all_statements(value: Value) -> tuple[Statement, ...] | None:
 
 
 def _statement(item: At) -> Statement | None:
-    value = item.value
-    if not isinstance(value, Mapping) or value.get("Effect") not in ("Allow", "Deny"):
+    if not isinstance(item.value, Mapping):
+        return None
+    value = {key: inner for key, inner in item.value.items() if inner is not ABSENT}
+    if value.get("Effect") not in ("Allow", "Deny"):
         return None
     if not any(key in value for key in ("Action", "NotAction")):
         return None
@@ -148,4 +150,6 @@ def _statement(item: At) -> Statement | None:
 
 def _strings(value: Value) -> tuple[str, ...]:
     items = value if isinstance(value, tuple) else (value,)
-    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in items)
+    return tuple(
+        str(item).lower() if isinstance(item, bool) else str(item) for item in items if item is not ABSENT
+    )

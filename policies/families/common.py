@@ -24,10 +24,9 @@ Relation = Callable[[Resource, Stack, PolicySettings], Iterator[Outcome]]
 DATA_CLASS_TAG = "plinth:data-class"
 """Tag that says what a store holds."""
 
-_WIDE_V4 = 8
-"""IPv4 networks with a shorter prefix count as the world: half of it is as open as all of it."""
-_WIDE_V6 = 16
-"""The same for IPv6; registries give out nothing larger than a /16 to one network."""
+_WIDE = {4: 8, 6: 16}
+"""IP version to the prefix below which a network counts as the world: half of it is as open as all of it, and
+registries give no single network so much."""
 
 
 def itself(resource: Resource) -> Resource:
@@ -63,7 +62,7 @@ def is_world(value: Value) -> bool:
         return False
     if network.is_private and network.prefixlen > 0:
         return False
-    return network.prefixlen < (_WIDE_V4 if network.version == 4 else _WIDE_V6)
+    return network.prefixlen < _WIDE[network.version]
 
 
 def is_cidr(value: Value) -> bool:
@@ -85,8 +84,8 @@ def each_statement(
         rule: Gives outcomes for a statement, told the path to it.
         absent: Verdict when there is no document.
     """
-    if place.unknown:
-        yield undecided(place, "is not known yet; build the policy from settings and names")
+    if hidden := first_unknown(place):
+        yield undecided(hidden, "is not known yet; build the policy from settings and names")
         return
     if place.absent:
         yield Outcome(absent, place.path, "is not set; must be a policy document" if absent.blocks else "")
@@ -98,6 +97,14 @@ def each_statement(
     yield passed()
     for index, statement in enumerate(found):
         yield from rule(statement, f"{place.path}.Statement[{index}]")
+
+
+def first_unknown(place: At) -> At | None:
+    """Return the first place at or below a place that is not known; None when all of it is."""
+    if place.unknown:
+        return place
+    below = place.each() if isinstance(place.value, tuple) else [place.at(key) for key in place.keys()]  # noqa: SIM118
+    return next((found for item in below if (found := first_unknown(item))), None)
 
 
 def let_in(statement: Statement, place: str, trusted: tuple[str, ...]) -> Iterator[Outcome]:

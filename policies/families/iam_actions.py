@@ -6,7 +6,19 @@ Patterns are compared as IAM does: without regard to case, ``*`` for anything.
 import re
 from functools import lru_cache
 
-READING_VERBS = ("Describe", "List", "Get", "View", "BatchGet", "Search", "Select", "Lookup", "Simulate", "Generate", "Check")
+READING_VERBS = (
+    "Describe",
+    "List",
+    "Get",
+    "View",
+    "BatchGet",
+    "Search",
+    "Select",
+    "Lookup",
+    "Simulate",
+    "Generate",
+    "Check",
+)
 """Beginnings of actions that read how things are set up; many of them take no resource."""
 
 READING_DATA = (
@@ -72,13 +84,25 @@ ESCALATION = (
 )
 """Actions by which an identity can give itself, or something that it controls, more than it has."""
 
-CREDENTIALS = ("secretsmanager:GetSecretValue", "ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath")
+CREDENTIALS = (
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+    "ssm:GetParametersByPath",
+)
 """Actions that hand out credentials."""
 
 EXFILTRATION = ("s3:GetObject", "dynamodb:Scan", "dynamodb:ExportTableToPointInTime", "rds:CopyDBSnapshot")
 """Actions that carry data out in bulk."""
 
-WRITING = ("s3:PutObject", "s3:DeleteObject", "dynamodb:PutItem", "dynamodb:DeleteItem", "ecr:PutImage", "sqs:SendMessage")
+WRITING = (
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "dynamodb:PutItem",
+    "dynamodb:DeleteItem",
+    "ecr:PutImage",
+    "sqs:SendMessage",
+)
 """Actions that change what others rely on."""
 
 DECRYPTING = ("kms:Decrypt", "kms:ReEncryptFrom")

@@ -15,7 +15,6 @@ from policies.core import (
     failed,
     passed,
     require,
-    undecided,
 )
 from policies.core.policy_documents import EVERYONE, Statement
 from policies.core.verdicts import Verdict, one_of
@@ -60,7 +59,16 @@ _LOOSE_KEYS = frozenset(
 )
 """Condition keys that say nothing about the resource that is acted on."""
 
+_ALL_ACTIONS = frozenset({"*", "*:*"})
+"""All actions at once: the business of the control against administrators."""
+
 Rule = Callable[[Statement, str], Iterable[Outcome]]
+
+
+def _any_of(statement: Statement, group: tuple[str, ...]) -> bool:
+    return any(
+        action not in _ALL_ACTIONS and actions.allows_any(action, group) for action in statement.actions
+    )
 
 
 def _tied(statement: Statement) -> bool:
@@ -77,7 +85,7 @@ def _tied(statement: Statement) -> bool:
 def _everywhere(statement: Statement) -> bool:
     """Whether a statement speaks of all resources, or of all of a kind."""
     return statement.all_resources_but or any(
-        resource == EVERYONE or resource.endswith((":*", "/*", ":::*")) and _names_nothing(resource)
+        resource == EVERYONE or (resource.endswith((":*", "/*", ":::*")) and _names_nothing(resource))
         for resource in statement.resources
     )
 
@@ -93,10 +101,9 @@ _KINDS = ("key", "role", "policy", "user", "group", "table", "secret", "paramete
 
 def no_admin(statement: Statement, place: str) -> Iterator[Outcome]:
     """Refuse everything on everything, also as "everything but"."""
-    if not statement.allow or not any(r == EVERYONE for r in statement.resources):
-        if not (statement.allow and statement.all_resources_but):
-            return
-    if statement.all_actions_but or any(a in ("*", "*:*") for a in statement.actions):
+    if not statement.allow or not (EVERYONE in statement.resources or statement.all_resources_but):
+        return
+    if statement.all_actions_but or set(statement.actions) & _ALL_ACTIONS:
         yield failed(place, "allows every action on every resource")
 
 
@@ -106,12 +113,14 @@ def names_resources(statement: Statement, place: str) -> Iterator[Outcome]:
         return
     if statement.all_actions_but or statement.all_resources_but:
         yield failed(place, "allows all but what it names; name what is allowed instead")
-    if any(action.endswith(":*") and action != "*:*" for action in statement.actions):
+    if any(action.endswith(":*") and action not in _ALL_ACTIONS for action in statement.actions):
         yield failed(place, "allows every action of a service; name the actions")
     loose = [
         action
         for action in statement.actions
-        if not (actions.only_reads_setup(action) or actions.takes_no_resource(action) or action == EVERYONE)
+        if not (
+            actions.only_reads_setup(action) or actions.takes_no_resource(action) or action in _ALL_ACTIONS
+        )
     ]
     if loose and EVERYONE in statement.resources and not _tied(statement):
         yield failed(place, "allows on every resource what can be tied to one; name the resources")
@@ -130,7 +139,7 @@ def no_escalation(statement: Statement, place: str) -> Iterator[Outcome]:
         (actions.EXFILTRATION, "reads all data in bulk"),
         (actions.WRITING, "writes everywhere"),
     ):
-        if any(action not in ("*", "*:*") and actions.allows_any(action, group) for action in statement.actions):
+        if _any_of(statement, group):
             yield failed(place, f"{what}; name the resources, or tie it by a condition")
 
 
@@ -138,9 +147,10 @@ def decrypts_named(statement: Statement, place: str) -> Iterator[Outcome]:
     """Refuse decryption with every key."""
     if not statement.allow or not _everywhere(statement) or _tied(statement):
         return
-    if any(action not in ("*", "*:*") and actions.allows_any(action, actions.DECRYPTING) for action in statement.actions):
+    if _any_of(statement, actions.DECRYPTING):
         yield failed(
-            place, "decrypts with every key; name the keys, or tie it by kms:ViaService or kms:ResourceAliases"
+            place,
+            "decrypts with every key; name the keys, or tie it by kms:ViaService or kms:ResourceAliases",
         )
 
 

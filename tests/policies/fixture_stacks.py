@@ -27,11 +27,15 @@ UNKNOWN_SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _STEP = re.compile(r"\[(?P<index>\d+)\]|\['(?P<quoted>[^']+)'\]|(?P<key>[^.\[\]]+)")
 
 
+def _yaml(path: Path) -> Any:
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - it is the safe one
+
+
 def fixtures() -> dict[str, dict[str, Any]]:
     """Return all fixtures, by control, each with the name of the stack that it edits."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted((HERE / "fixtures").glob("*.yaml")):
-        document = json.loads(json.dumps(yaml.load(path.read_text(encoding="utf-8"), _Loader)))
+        document = json.loads(json.dumps(_yaml(path)))
         stack = document.pop("$stack", "reference")
         found |= {control: {"stack": stack, **table} for control, table in document.items()}
     return found
@@ -40,10 +44,7 @@ def fixtures() -> dict[str, dict[str, Any]]:
 @cache
 def _stacks() -> dict[str, str]:
     # By way of JSON, since YAML anchors would make two containers one and the same object.
-    return {
-        path.stem: json.dumps(yaml.load(path.read_text(encoding="utf-8"), _Loader))
-        for path in sorted((HERE / "stacks").glob("*.yaml"))
-    }
+    return {path.stem: json.dumps(_yaml(path)) for path in sorted((HERE / "stacks").glob("*.yaml"))}
 
 
 def stack_names() -> list[str]:

@@ -14,10 +14,14 @@ FIXTURES = fixtures()
 TODAY = "2026-06-01"  # a day on which the dates of the clean stacks are right
 NEVER_UNKNOWN = {
     "key-is-protected": "an option of the engine, always known",
+    "backup-restore-is-rehearsed": "that something exists is always known",
 }
 NEVER_ABSENT = {
     "pod-is-unprivileged": "absent is safe: Kubernetes' own default",
     "key-deletion-waits": "absent is safe: KMS itself waits for 30 days",
+    "network-subnet-gives-no-public-address": "absent is safe: AWS gives none",
+    "node-is-private": "absent is safe: the subnet decides, which is judged itself",
+    "secret-is-not-in-the-program": "absent is safe: the value comes from elsewhere",
     "identity-is-no-user": "absent is safe: no user, or a policy attached to none",
 }
 
