@@ -49,6 +49,7 @@ _SCHEMA = PolicyConfigSchema(
         "environment": {"type": "string", "enum": list(ENVIRONMENTS)},
         "registries": {"type": "array", "items": {"type": "string"}},
         "accounts": {"type": "array", "items": {"type": "string"}},
+        "owns_account": {"type": "boolean"},
         "today": {"type": "string"},
     }
 )

@@ -110,7 +110,11 @@ def _policy_config(settings: Settings) -> Path:
     path = home() / "policy-config" / f"{settings.environment}.json"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = pack_config(
-        PolicySettings(environment=settings.environment, accounts=(settings.aws.account_id,))
+        PolicySettings(
+            environment=settings.environment,
+            accounts=(settings.aws.account_id,),
+            owns_account=settings.aws.owns_account,
+        )
     )
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     return path

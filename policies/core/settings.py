@@ -8,6 +8,7 @@ from typing import Any
 from policies.core.errors import PolicyError
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod", "prod-dr")
+_KEYS = ("environment", "registries", "accounts", "owns_account", "today")
 ECR = r"[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
 """Private registries of AWS accounts, as a pattern."""
 
@@ -20,12 +21,14 @@ class PolicySettings:
         environment: Decides the level of each control; ``prod`` makes all of them mandatory.
         registries: Patterns (whole host names) of registries from which images may come.
         accounts: Account ids whose identities a policy may name.
+        owns_account: Whether the stack sets up what an account has once; where false, another one does.
         today: Day by which dates are judged, as ``2026-01-31``; today's, in UTC, when empty.
     """
 
     environment: str = "prod"
     registries: tuple[str, ...] = (ECR,)
     accounts: tuple[str, ...] = ()
+    owns_account: bool = True
     today: str = ""
 
     @property
@@ -41,12 +44,12 @@ class PolicySettings:
             PolicyError: An unknown key or environment, or a list that is none: a misspelt setting
                 must not quietly mean another one.
         """
-        unknown = sorted(set(raw) - {"environment", "registries", "accounts", "today"})
+        unknown = sorted(set(raw) - set(_KEYS))
         if unknown:
             raise PolicyError(
                 f"Unknown policy setting: {', '.join(unknown)}.",
                 where="policy pack configuration",
-                fix="Use environment, registries, accounts, today.",
+                fix=f"Use {', '.join(_KEYS)}.",
             )
         environment = raw.get("environment", cls.environment)
         if environment not in ENVIRONMENTS:
@@ -59,6 +62,7 @@ class PolicySettings:
             environment=environment,
             registries=_strings(raw, "registries", cls.registries),
             accounts=_strings(raw, "accounts", cls.accounts),
+            owns_account=_yes_or_no(raw.get("owns_account", True)),
             today=_day(raw.get("today")),
         )
 
@@ -68,8 +72,19 @@ class PolicySettings:
             "environment": self.environment,
             "registries": list(self.registries),
             "accounts": list(self.accounts),
+            "owns_account": self.owns_account,
         }
         return {**rendered, "today": self.today} if self.today else rendered
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise PolicyError(
+            "The policy setting 'owns_account' is neither true nor false.",
+            where="policy pack configuration: owns_account",
+            fix="Write true, or false where another stack sets up the account.",
+        )
+    return value
 
 
 def _day(value: object) -> str:

@@ -150,17 +150,18 @@ def first_of(stack: Stack, kinds: Iterable[str]) -> Resource | None:
     return next((found[0] for kind in sorted(kinds) if (found := stack.of_kind(kind))), None)
 
 
-def once(control: str, subjects: frozenset[str], rule: Relation) -> RelationCheck:
+def once(control: str, subjects: frozenset[str], rule: Relation, *, of_account: bool = True) -> RelationCheck:
     """Return a relation that is judged once for a stack: on the first of what makes it necessary.
 
     Args:
         control: Id of the control.
         subjects: Canonical types that make it necessary.
         rule: The check.
+        of_account: Whether an account has it once, so that another stack may have set it up.
     """
 
     def judged(resource: Resource, stack: Stack, settings: PolicySettings) -> Iterator[Outcome]:
-        if first_of(stack, subjects) is resource:
+        if first_of(stack, subjects) is resource and (settings.owns_account or not of_account):
             yield from rule(resource, stack, settings)
 
     return RelationCheck(control, subjects, judged)

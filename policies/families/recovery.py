@@ -65,7 +65,7 @@ def _secret_is_encrypted(secret: Resource, _: PolicySettings) -> Iterator[Outcom
     )
 
 
-def _secret_is_not_written_here(version: Resource, _: PolicySettings) -> Iterator[Outcome]:
+def _secret_is_not_written_here(version: Resource, _: Stack, __: PolicySettings) -> Iterator[Outcome]:
     yield passed()
     for key in ("secretString", "secretBinary"):
         place = version.at(key)
@@ -147,10 +147,12 @@ RECOVERY: Family[Resource] = Family(
         Check("table-is-encrypted", frozenset({TABLE}), _table_is_encrypted),
         Check("table-is-kept", frozenset({TABLE}), _table_is_kept),
         Check("secret-is-encrypted", frozenset({SECRET}), _secret_is_encrypted),
-        Check("secret-is-not-in-the-program", frozenset({SECRET_VERSION}), _secret_is_not_written_here),
         Check("backup-vault-is-locked", frozenset({VAULT}), _vault_is_encrypted),
     ),
     relations=(
+        RelationCheck(
+            "secret-is-not-in-the-program", frozenset({SECRET_VERSION}), _secret_is_not_written_here
+        ),
         RelationCheck("secret-rotates", frozenset({SECRET}), _rotates),
         RelationCheck("backup-vault-is-locked", frozenset({VAULT}), _vault_is_locked),
         RelationCheck("backup-covers-state", frozenset({TABLE}), _is_backed_up),
@@ -158,6 +160,7 @@ RECOVERY: Family[Resource] = Family(
             "backup-restore-is-rehearsed",
             frozenset({PLAN}),
             exists(RESTORE_TEST, "that restores backups on a schedule"),
+            of_account=False,
         ),
     ),
     reads=frozenset({ROTATION, VAULT_LOCK, SELECTION, RESTORE_TEST}),

@@ -30,8 +30,6 @@ _WATCHED = frozenset({CLUSTER})
 
 NEEDED_FEATURES = ({"EKS_AUDIT_LOGS"}, {"RUNTIME_MONITORING", "EKS_RUNTIME_MONITORING"})
 """Features of GuardDuty that look into clusters; of each group one is enough (FSBP GuardDuty.5, .7)."""
-_SECOND_REGION = "prod-dr"
-"""Environment in another region of an account whose first region records what is global (one is enough)."""
 _STANDARD = "aws-foundational-security-best-practices"
 
 
@@ -74,7 +72,7 @@ def _subscribes(hub: Resource, stack: Stack, _: PolicySettings) -> Iterator[Outc
 def _records_all(recorder: Resource, settings: PolicySettings) -> Iterator[Outcome]:
     group = recorder.at("recordingGroup")
     yield require(group.at("allSupported"), is_true, "must be true", absent=Verdict.PASSED)
-    if settings.environment != _SECOND_REGION:
+    if settings.owns_account:  # what is global is recorded once, in the region of the stack that owns it
         yield require(group.at("includeGlobalResourceTypes"), is_true, "must be true")
 
 

@@ -14,6 +14,16 @@ FIXTURES = fixtures()
 TODAY = "2026-06-01"  # a day on which the dates of the clean stacks are right
 NEVER_UNKNOWN = {
     "key-is-protected": "an option of the engine, always known",
+    **dict.fromkeys(
+        (
+            "log-is-encrypted",
+            "queue-is-encrypted",
+            "secret-is-encrypted",
+            "topic-is-encrypted",
+            "trail-is-encrypted-and-sent",
+        ),
+        "being set is the proof: the key may be yet to be made",
+    ),
     "backup-restore-is-rehearsed": "that something exists is always known",
 }
 NEVER_ABSENT = {

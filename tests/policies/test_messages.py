@@ -11,6 +11,7 @@ MARK = "MARKED-SECRET-VALUE"
 WORDS = {
     "AWS::S3::Object",
     "BucketOwnerEnforced",
+    "Managed by Pulumi",
     "NET_BIND_SERVICE",
     "RuntimeDefault",
     "authenticator",

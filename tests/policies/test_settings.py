@@ -13,7 +13,11 @@ def test_the_defaults_are_the_strictest():
 
 def test_settings_come_back_as_they_were_written():
     settings = PolicySettings(
-        environment="dev", registries=("a", "b"), accounts=("123456789012",), today="2026-02-28"
+        environment="dev",
+        registries=("a", "b"),
+        accounts=("123456789012",),
+        owns_account=False,
+        today="2026-02-28",
     )
 
     assert PolicySettings.parse(settings.render()) == settings
@@ -27,6 +31,7 @@ def test_settings_come_back_as_they_were_written():
         ({"account": []}, "Unknown policy setting: account"),
         ({"accounts": "123456789012"}, "'accounts' is not a list of strings"),
         ({"registries": [1]}, "'registries' is not a list of strings"),
+        ({"owns_account": "no"}, "'owns_account' is neither true nor false"),
         ({"today": "2026-02-30"}, "'today' is not a day"),
     ],
 )
