@@ -1,6 +1,8 @@
 """Training and the model registry at work, for a stack: in a folder of this clone, or in its AWS account."""
 
 import getpass
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra import naming
 from infra.errors import Exit, PlinthError, RefusedError
-from infra.local.paths import home
+from infra.local.paths import home, repo_root
 from infra.ops import contracts
 from infra.ops.account import Account
 from infra.settings import Settings
-from services.lifecycle import ingestion
+from services.lifecycle import ingestion, scaffold
 from services.lifecycle.pipeline import Pipeline, Run, Stores, of, run
 from services.lifecycle.registry import Registry, RegistryError, Version
 from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects, Items, TableItems
@@ -137,6 +139,31 @@ def fetch(service: str, settings: Settings, place: Place, *, name: str, out: Pat
         registry = stores(settings, place).registry
         trusted = contracts.trusted(development=settings.contracts == "development").builders()
         return registry.fetch(registry.find(service, name), out, trusted)
+
+
+def new_service(name: str) -> int:
+    """Make a new service and write its schema down; return the number of its files.
+
+    Imports are put in order by the project's own tools, since the order depends on the name.
+    """
+    with told():
+        written = [str(path) for path in scaffold.write(name)]
+    python = [path for path in written if path.endswith(".py")]
+    for command in (
+        ["-m", "ruff", "check", "--quiet", "--select", "I", "--fix", *python],
+        ["-m", "ruff", "format", "--quiet", *python],
+        ["-m", "infra.ops", "data", "accept-schema", name],
+    ):
+        argv = [sys.executable, *command]
+        done = subprocess.run(argv, cwd=repo_root(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()[-2000:]
+            raise PlinthError(
+                f"The new service was written, but not finished:\n{said}",
+                where=f"services/{name.replace('-', '_')}/",
+                fix=f"./plinth data accept-schema {name}",
+            )
+    return len(written)
 
 
 def reports(pipeline: Pipeline, settings: Settings, place: Place) -> list[dict[str, Any]]:

@@ -151,3 +151,23 @@ def data_accept_schema(service: Service) -> None:
     spec = pipeline.spec
     state = "is written down now" if new else "was written down already"
     screen.out.print(f"Version {spec.version} of {spec.name} {state}.")
+
+
+@app.command("new-service")
+def new_service(
+    name: Annotated[str, typer.Argument(help="Lower-case words joined by dashes, such as spam-filter.")],
+) -> None:
+    """Make a new service that works as it stands, and say the four steps that make it yours."""
+    from infra.ops import lifecycle
+
+    count = lifecycle.new_service(name)
+    module = name.replace("-", "_")
+    screen.out.print(f"1. Made: {count} files in services/{module}/ and tests/services/{module}/.")
+    screen.out.print(
+        f"2. Your fields and data: services/{module}/schema.py and dataset.py; "
+        f"./plinth data accept-schema {name}\n"
+        f"3. What it promises: services/{module}/contract.yaml; ./plinth contract check {name}\n"
+        f"4. Your model: services/{module}/training.py; ./plinth train {name}\n"
+        f"5. Run it: '{name}: {{}}' under plinth:services in stacks/Pulumi.local.yaml; ./plinth up, then "
+        f"./plinth predict --service {name}"
+    )
