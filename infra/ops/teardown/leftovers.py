@@ -17,12 +17,12 @@ class Record:
     Args:
         what: In words, such as how many object versions.
         until: When the last of it may go; None when that is not known.
-        data_class: Class of the data, whose key has to stay as long.
+        keys: Ids of the keys that decrypt it, which have to stay as long.
     """
 
     what: str
     until: dt.datetime | None
-    data_class: str = ""
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,8 @@ def explained(things: Iterable[Thing], records: Mapping[str, Record]) -> list[Le
     rows = list(things)
     kept: dict[str, list[Record]] = {}
     for record in records.values():
-        kept.setdefault(record.data_class, []).append(record)
+        for number in record.keys:
+            kept.setdefault(number, []).append(record)
     return sorted(
         (_one(thing, records.get(thing.id), kept) for thing in rows),
         key=lambda left: (left.by_retention, left.kind, left.name, left.region),
@@ -69,10 +70,10 @@ def _one(thing: Thing, record: Record | None, kept: Mapping[str, list[Record]]) 
         why, until, by_retention = record.what, record.until, True
     elif thing.kind == "kms/key" and thing.detail.get("state") in WAITING:
         why, until, by_retention = "waits for its deletion", thing.detail.get("until"), True
-    elif thing.kind == "kms/key" and data_class and data_class in kept:
-        ends = [row.until for row in kept[data_class]]
+    elif thing.kind == "kms/key" and thing.id in kept:
+        ends = [row.until for row in kept[thing.id]]
         known = [end for end in ends if end is not None]
-        why = f"decrypts what is kept of class {data_class}"
+        why = "decrypts what is kept"
         until, by_retention = (max(known) if len(known) == len(ends) else None), True
     else:
         why, until, by_retention = "nothing explains it", None, False

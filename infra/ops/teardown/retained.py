@@ -46,10 +46,10 @@ def sweep(account: Account, settings: Settings, things: Iterable[Thing]) -> list
     for block in blocks if not others else []:
         account.client("s3control").delete_public_access_block(AccountId=account.account_id)
         done.append(f"account's {block.name}")
-    needed = {record.data_class for record in records(account, ours).values()}
+    needed = {number for record in records(account, ours).values() for number in record.keys}
     for thing in ours:
         if thing.kind == "kms/key" and thing.detail.get("state") not in WAITING:
-            if (thing.tags or {}).get(CLASS_TAG, "") in needed:
+            if thing.id in needed:
                 continue
             account.client("kms", thing.region).schedule_key_deletion(
                 KeyId=thing.id, PendingWindowInDays=settings.storage.key_deletion_days
@@ -69,9 +69,7 @@ def records(account: Account, things: Iterable[Thing]) -> dict[str, Record]:
     for thing in things:
         record = None
         if holds_state(thing):
-            record = Record(
-                what="holds the state; ./plinth bootstrap made it", until=None, data_class="state"
-            )
+            record = Record(what="holds the state; ./plinth bootstrap made it", until=None)
         elif thing.kind == "s3/bucket":
             record = _locked_objects(account, thing)
         elif thing.kind == "backup/vault":
@@ -132,13 +130,19 @@ def _has_lock(s3: Any, name: str) -> bool:
     return True
 
 
-def _held_until(s3: Any, name: str, version: Mapping[str, str]) -> dt.datetime | None:
-    """Return until when a version is locked; the end of time for a legal hold; None for not at all."""
+def _held_until(s3: Any, name: str, version: Mapping[str, str]) -> tuple[dt.datetime, str] | None:
+    """Return until when a version is locked, and the key that decrypts it; None when nothing holds it."""
     known = s3.head_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+    key = _id(known.get("SSEKMSKeyId"))
     if known.get("ObjectLockLegalHoldStatus") == "ON":
-        return FOREVER
+        return FOREVER, key
     end: dt.datetime | None = known.get("ObjectLockRetainUntilDate")
-    return end if end is not None and end > dt.datetime.now(dt.UTC) else None
+    return (end, key) if end is not None and end > dt.datetime.now(dt.UTC) else None
+
+
+def _id(key: str | None) -> str:
+    """Return the id in a key's ARN; empty for no key. Pure."""
+    return (key or "").rsplit("/", 1)[-1]
 
 
 def _locked_objects(account: Account, bucket: Thing) -> Record | None:
@@ -146,13 +150,14 @@ def _locked_objects(account: Account, bucket: Thing) -> Record | None:
     if not _has_lock(s3, bucket.name):
         return None
     versions = [version for version in _versions(account, bucket) if "marker" not in version]
-    ends = [end for version in versions if (end := _held_until(s3, bucket.name, version)) is not None]
-    if not ends:
+    held = [found for version in versions if (found := _held_until(s3, bucket.name, version)) is not None]
+    if not held:
         return None
+    last = max(end for end, _ in held)
     return Record(
-        what=f"Object Lock holds {len(ends)} object versions",
-        until=None if FOREVER in ends else max(ends),
-        data_class=(bucket.tags or {}).get(CLASS_TAG, ""),
+        what=f"Object Lock holds {len(held)} object versions",
+        until=None if last == FOREVER else last,
+        keys=frozenset(key for _, key in held if key),
     )
 
 
@@ -165,10 +170,11 @@ def _locked_backups(account: Account, vault: Thing) -> Record | None:
     if not ends:
         return None
     known = [end for end in ends if end is not None]
+    described = account.client("backup", vault.region).describe_backup_vault(BackupVaultName=vault.name)
     return Record(
         what=f"the vault's lock holds {len(ends)} backups",
         until=max(known) if len(known) == len(ends) else None,
-        data_class="backup",
+        keys=frozenset({_id(described.get("EncryptionKeyArn"))} - {""}),
     )
 
 
@@ -186,15 +192,15 @@ def _events(account: Account, group: Thing) -> Record | None:
     known = next((row for row in rows if row["logGroupName"] == group.name), None)
     if known is None or not known.get("storedBytes"):
         return None
-    days, streams = (
-        known.get("retentionInDays"),
-        account.rows(
-            "logs", "describe_log_streams", "logStreams", region=group.region, logGroupName=group.name
-        ),
-    )
+    given = {"logGroupName": group.name}
+    streams = account.rows("logs", "describe_log_streams", "logStreams", region=group.region, **given)
     last = max((row.get("lastEventTimestamp", 0) for row in streams), default=0) / 1000
-    end = dt.datetime.fromtimestamp(last, dt.UTC) + dt.timedelta(days=days) if days else None
-    return Record(what="keeps the events that were recorded", until=end, data_class="logs")
+    days = known.get("retentionInDays")
+    return Record(
+        what="keeps the events that were recorded",
+        until=dt.datetime.fromtimestamp(last, dt.UTC) + dt.timedelta(days=days) if days else None,
+        keys=frozenset({_id(known.get("kmsKeyId"))} - {""}),
+    )
 
 
 def _other_buckets(account: Account, things: Iterable[Thing]) -> Record | None:

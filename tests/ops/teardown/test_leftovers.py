@@ -27,7 +27,7 @@ def key(data_class: str, state: str = "Enabled", until: dt.datetime | None = Non
 
 
 def test_what_a_lock_holds_is_explained_with_its_end_and_so_is_its_key_and_no_other() -> None:
-    record = Record(what="Object Lock holds 2 object versions", until=END, data_class="audit")
+    record = Record(what="Object Lock holds 2 object versions", until=END, keys=frozenset({"k-audit"}))
     left = explained(
         [thing("s3/bucket", "audit"), thing("s3/bucket", "data"), key("audit"), key("data")],
         {"audit": record},
@@ -53,8 +53,8 @@ def test_a_key_that_waits_for_its_end_is_explained_until_then() -> None:
 
 def test_a_key_whose_data_has_no_known_end_has_none_either() -> None:
     records = {
-        "a": Record(what="x", until=END, data_class="audit"),
-        "b": Record(what="x", until=None, data_class="audit"),
+        "a": Record(what="x", until=END, keys=frozenset({"k-audit"})),
+        "b": Record(what="x", until=None, keys=frozenset({"k-audit"})),
     }
 
     assert [row.until for row in explained([key("audit")], records)] == [""]

@@ -42,9 +42,16 @@ def bucket(account: Account, name: str, data_class: str, *, locked: bool = False
     s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": rows})
 
 
-def key(account: Account, data_class: str) -> str:
+def key(account: Account, data_class: str, encrypts: str = "") -> str:
     rows = [{"TagKey": k, "TagValue": v} for k, v in {**OURS, "plinth:data-class": data_class}.items()]
-    return str(account.client("kms").create_key(Tags=rows)["KeyMetadata"]["KeyId"])
+    made = account.client("kms").create_key(Tags=rows)["KeyMetadata"]
+    if encrypts:
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": made["Arn"]}
+        account.client("s3").put_bucket_encryption(
+            Bucket=encrypts,
+            ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": default}]},
+        )
+    return str(made["KeyId"])
 
 
 def put(account: Account, name: str, object_: str, *, days: float = 0, hold: bool = False) -> str:
@@ -85,18 +92,18 @@ def test_a_bucket_without_a_lock_goes_with_all_its_versions_and_its_key_waits(ac
 @pytest.mark.parametrize("hold", [True, False])
 def test_locked_versions_stay_with_their_bucket_and_their_key(account: Account, *, hold: bool) -> None:
     bucket(account, "records", "audit", locked=True)
-    number = key(account, "audit")
+    number, idle = key(account, "audit", encrypts="records"), key(account, "audit")
     kept = put(account, "records", "kept", days=0 if hold else 30, hold=hold)
     put(account, "records", "free")
 
-    assert sweep(account) == ["1 object versions of records"]
+    assert sweep(account) == ["1 object versions of records", f"key {idle}, in 30 days"]
     assert sweep(account) == [], "a second teardown finds nothing more to remove"
 
     versions = account.client("s3").list_object_versions(Bucket="records")["Versions"]
     assert [version["VersionId"] for version in versions] == [kept]
     assert account.client("kms").describe_key(KeyId=number)["KeyMetadata"]["KeyState"] == "Enabled"
     (record,) = retained.records(account, things_in(account, [REGION], kinds=KEEPERS).things).values()
-    assert (record.what, record.data_class) == ("Object Lock holds 1 object versions", "audit")
+    assert (record.what, record.keys) == ("Object Lock holds 1 object versions", {number})
     ends = [record.until - dt.timedelta(days=29)] if record.until else []
     assert [end > dt.datetime.now(dt.UTC) for end in ends] == ([] if hold else [True])
 
