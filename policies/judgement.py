@@ -82,10 +82,14 @@ class Judgement:
 
     def as_text(self) -> str:
         """Return the whole for a reader: what blocks first, then advice, waivers, and a summary."""
-        parts = [text for text, _ in render(self.blocking)]
+        parts = [self.refusal()] if self.blocking else []
         parts += [f"advice in {self.settings.environment}: {text}" for text, _ in render(self.advice)]
-        parts += [f"waived: {message(finding)}" for finding in self.waived]
+        parts += [message(finding) for finding in self.waived]
         return "\n\n".join([*parts, self.summary()])
+
+    def refusal(self) -> str:
+        """Return what blocks, for a reader."""
+        return "\n\n".join(text for text, _ in render(self.blocking))
 
     def summary(self) -> str:
         """Return the counts in one sentence, and what nobody judged in another one."""

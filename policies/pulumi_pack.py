@@ -7,7 +7,8 @@ in which one unknown can hide a whole object.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,6 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.catalog import catalog
 from policies.core import (
     Family,
     Finding,
@@ -32,6 +32,7 @@ from policies.core import (
     PolicySettings,
     Resource,
     Stack,
+    Verdict,
     judge_relations,
     judge_resource,
     normalise,
@@ -39,7 +40,9 @@ from policies.core import (
 from policies.core.resources import canonical
 from policies.core.settings import ENVIRONMENTS
 from policies.families import FAMILIES
+from policies.procedure import control_of
 from policies.report import render
+from policies.waivers import Matches, Waiver, excuse, faults, load
 
 RELATIONS = "relations"
 ADVICE = "advice"
@@ -60,9 +63,13 @@ def pack_config(settings: PolicySettings) -> dict[str, Any]:
     return {policy.name: settings.render() for policy in policies()}
 
 
-def policies() -> list[Policy]:
-    """Return all policies of the pack, sharing one reading of each resource."""
-    pack = _Pack(FAMILIES)
+def policies(waivers: Sequence[Waiver] | None = None) -> list[Policy]:
+    """Return all policies of the pack, sharing one reading of each resource.
+
+    Args:
+        waivers: Exceptions; the project's own file when left out.
+    """
+    pack = _Pack(FAMILIES, load() if waivers is None else waivers)
     return [
         *(_resource_policy(family.name, family.title, pack.judge(family)) for family in FAMILIES),
         _resource_policy(ADVICE, "Controls that are advice in this environment.", pack.advise, advice=True),
@@ -85,8 +92,11 @@ class _Reading:
 class _Pack:
     """What the policies of one pack share. Rounds run in parallel threads, each round in one thread."""
 
-    def __init__(self, families: tuple[Family[Any], ...]) -> None:
+    def __init__(self, families: tuple[Family[Any], ...], waivers: Sequence[Waiver]) -> None:
         self._families = families
+        self._waivers = waivers
+        self._waived: list[Finding] = []
+        self._matched: Matches = defaultdict(set)
         self._prefixes = tuple({prefix for family in families for prefix in family.prefixes})
         self._related = frozenset().union(*(family.related_kinds for family in families))
         self._round = threading.local()
@@ -102,7 +112,7 @@ class _Pack:
             reading = self._read(args, family.name)
             settings = PolicySettings.parse(args.get_config())
             findings = judge_resource(family, reading.resource, settings)
-            reading.advice += _report(findings, settings, report)
+            reading.advice += self._report(findings, settings, report)
 
         return validate
 
@@ -123,13 +133,33 @@ class _Pack:
             if canonical(resource.resource_type) in self._related
         )
         findings = [f for family in self._families for f in judge_relations(family, stack, settings)]
-        self._stack_advice = _report(findings, settings, report)
+        advice = self._report(findings, settings, report)
+        matched, self._matched = self._matched, defaultdict(set)
+        self._report(faults(self._waivers, settings.environment, matched), settings, report)
+        waived, self._waived = self._waived, []
+        self._stack_advice = [*advice, *waived]
 
     def advise_stack(self, _: StackValidationArgs, report: ReportViolation) -> None:
         """Report what the relations left as advice."""
         for message, urn in render(self._stack_advice):
             report(message, urn)
         self._stack_advice = []
+
+    def _report(
+        self, findings: list[Finding], settings: PolicySettings, report: ReportViolation
+    ) -> list[Finding]:
+        """Report what stops the change, waivers applied; return what is advice."""
+        excused = excuse(findings, self._waivers, settings.environment, self._matched)
+        self._waived += [finding for finding in excused if finding.verdict is Verdict.WAIVED]
+        blocking = [finding for finding in excused if finding.verdict.blocks]
+        advice = [
+            finding
+            for finding in blocking
+            if not finding.internal and control_of(finding.control).level(settings.environment) == "advisory"
+        ]
+        for message, urn in render(finding for finding in blocking if finding not in advice):
+            report(message, urn if urn.startswith("urn:pulumi:") else None)
+        return advice
 
     def _read(self, args: ResourceValidationArgs, policy: str) -> _Reading:
         """Return the reading of this round: a policy that asks a second time starts a new round."""
@@ -164,19 +194,6 @@ def _related_resource(resource: PolicyResource, inputs: Resource | None) -> Reso
 
 def _urns(resources: Iterable[PolicyResource]) -> tuple[str, ...]:
     return tuple(resource.urn for resource in resources)
-
-
-def _report(findings: list[Finding], settings: PolicySettings, report: ReportViolation) -> list[Finding]:
-    """Report what stops the change; return what is advice."""
-    blocking = [finding for finding in findings if finding.verdict.blocks]
-    advice = [
-        finding
-        for finding in blocking
-        if not finding.internal and catalog()[finding.control].level(settings.environment) == "advisory"
-    ]
-    for message, urn in render(finding for finding in blocking if finding not in advice):
-        report(message, urn)
-    return advice
 
 
 def _guarded(validate: Callable[[Any, ReportViolation], None]) -> Callable[[Any, ReportViolation], None]:

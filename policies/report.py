@@ -23,8 +23,9 @@ def render(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
 def message(finding: Finding) -> str:
     """Return the message of one finding."""
     control = control_of(finding.control)
+    waived = "WAIVED, " if finding.verdict is Verdict.WAIVED else ""
     return (
-        f"{finding.name}: {control.title}. [{control.id}, {control.severity}]\n"
+        f"{waived}{finding.name}: {control.title}. [{control.id}, {control.severity}]\n"
         f"  found: {finding.message}\n"
         f"  why:   {control.why}\n"
         f"  fix:   {_INTERNAL_FIX if finding.internal else ' '.join(control.fix.split())}"

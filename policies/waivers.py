@@ -7,12 +7,13 @@ mandatory violation, so that the list can only shrink by being looked at.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -44,7 +45,7 @@ class Waiver(BaseModel):
     """Type token of the resources, exactly."""
     name: str
     """Logical name of the resources; ``*`` and ``?`` may stand at its end, not at its beginning."""
-    environments: Annotated[list[str], Field(min_length=1)]
+    environments: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     reason: Annotated[str, Field(min_length=20)]
     """Why it must be so for now, in a sentence."""
     owner: Annotated[str, Field(min_length=2)]
@@ -68,6 +69,10 @@ class Waiver(BaseModel):
     def label(self) -> str:
         """How it is called in messages."""
         return f"{self.control} for {self.name}"
+
+
+Matches: TypeAlias = "defaultdict[Waiver, set[str]]"
+"""Waiver to the URNs of the resources that it matched."""
 
 
 @dataclass(frozen=True)
@@ -136,25 +141,69 @@ def apply(
         today: The day in UTC; now when left out.
         whole: Whether the findings are of a whole stack, so that a waiver without a match is one too many.
     """
+    matched: Matches = defaultdict(set)
+    excused = excuse(findings, waivers, environment, matched, today=today)
+    judged = faults(waivers, environment, matched, today=today, whole=whole)
+    return Applied((*excused, *judged), tuple(waiver for waiver in waivers if matched[waiver]))
+
+
+def excuse(
+    findings: Iterable[Finding],
+    waivers: Sequence[Waiver],
+    environment: str,
+    matched: Matches,
+    *,
+    today: date | None = None,
+) -> list[Finding]:
+    """Return the findings with those that a waiver in force lets be marked so.
+
+    Args:
+        findings: What the controls found.
+        waivers: What is excepted.
+        environment: Where this is.
+        matched: Takes the resources that each waiver matched; goes on over several calls.
+        today: The day in UTC; now when left out.
+    """
     day = today or datetime.now(UTC).date()
-    here = [waiver for waiver in waivers if environment in waiver.environments]
-    good = [waiver for waiver in here if not list(_faults(waiver, day))]
-    matches: dict[int, int] = {}
-    changed = []
+    good = [w for w in waivers if environment in w.environments and not list(_faults(w, day))]
+    excused = []
     for finding in findings:
-        index = next((i for i, waiver in enumerate(good) if _lets_be(waiver, finding)), None)
-        if index is not None:
-            matches[index] = matches.get(index, 0) + 1
-        changed.append(finding if index is None else _waived(finding, good[index]))
-    faults = [(waiver, fault) for waiver in here for fault in _faults(waiver, day)]
-    for index, waiver in enumerate(good):
-        count = matches.get(index, 0)
-        if count > waiver.at_most:
-            faults.append((waiver, f"matches {count} resources, and at_most is {waiver.at_most}"))
-        elif count == 0 and whole:
-            faults.append((waiver, "matches nothing that would block; remove it"))
-    changed += [_fault(waiver, text) for waiver, text in faults]
-    return Applied(tuple(changed), tuple(waiver for i, waiver in enumerate(good) if i in matches))
+        waiver = next((waiver for waiver in good if _lets_be(waiver, finding)), None)
+        if waiver is not None:
+            matched[waiver].add(finding.urn)
+        excused.append(finding if waiver is None else _waived(finding, waiver))
+    return excused
+
+
+def faults(
+    waivers: Sequence[Waiver],
+    environment: str,
+    matched: Matches,
+    *,
+    today: date | None = None,
+    whole: bool = True,
+) -> list[Finding]:
+    """Return what is wrong with the waivers of an environment, each a mandatory violation.
+
+    Args:
+        waivers: The waivers.
+        environment: Where this is.
+        matched: Which resources each matched.
+        today: The day in UTC; now when left out.
+        whole: Whether all findings were seen, so that a waiver without a match is one too many.
+    """
+    day = today or datetime.now(UTC).date()
+    found = []
+    for waiver in waivers:
+        if environment not in waiver.environments:
+            continue
+        texts = list(_faults(waiver, day))
+        if not texts and len(matched[waiver]) > waiver.at_most:
+            texts = [f"matches {len(matched[waiver])} resources, and at_most is {waiver.at_most}"]
+        elif not texts and whole and not matched[waiver]:
+            texts = ["matches nothing that would block; remove it"]
+        found += [_fault(waiver, text) for text in texts]
+    return found
 
 
 def _lets_be(waiver: Waiver, finding: Finding) -> bool:

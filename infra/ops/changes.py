@@ -16,6 +16,8 @@ from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
 from infra.settings import RELEASES_VARIABLE, Settings
+from policies import changes as rules
+from policies.procedure import control_of
 
 TAKE_BACK = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """What makes the Kubernetes provider take back a field that somebody else wrote. Without it the API server
@@ -136,6 +138,8 @@ def preview(ready: Ready, steps: Steps, *, accept_as: str | None = None) -> Run:
         options = ["--refresh"] if ready.behind else []
         run = ready.engine.run("preview", *options, listener=lambda r: steps.say(f"{len(r.steps)} resources"))
     judge(run, ready.settings.environment)
+    if accept_as is None and not _taken_on(ready):
+        require_lossless(run, ready.settings.environment)
     subject = gate.subject(ready.settings)
     contracts.leave_evidence(
         ready.settings.environment, contracts.policy_verdicts(run, subject=subject, now=datetime.now(UTC))
@@ -233,6 +237,33 @@ def judge(run: Run, stack: str) -> None:
             f"Stack '{stack}' could not be worked out or changed:\n{detail}",
             where="./plinth logs engine",
             fix="Correct the cause and run the same command again; it goes on from what was done.",
+        )
+
+
+def _taken_on(ready: Ready) -> bool:
+    """Return whether a person, not the gates alone, accepted this very change of this very state."""
+    accepted = gate.Acceptance.read(environment.acceptance_file(ready.settings.environment))
+    if accepted is None or accepted.accepted_by == "gates":
+        return False
+    return gate.objection(accepted, ready.settings, now=datetime.now(UTC), state=ready.state) is None
+
+
+def require_lossless(run: Run, stack: str) -> None:
+    """Refuse what would lose data or open something, unless a person takes it on by name.
+
+    Raises:
+        RefusedError: The change gate stops a step; nothing was touched.
+    """
+    steps = [
+        rules.Step(operation=s.operation, urn=s.urn, type=s.type, old=s.old, new=s.inputs) for s in run.steps
+    ]
+    findings = rules.judge(steps, stack)
+    if findings:
+        lines = [f"  - {f.name}: {control_of(f.control).title}: {f.message} [{f.control}]" for f in findings]
+        raise RefusedError(
+            "\n".join([f"The change gate stops {len(findings)} step(s) of stack '{stack}':", *lines]),
+            where="policies/changes.py, judged on the steps of the preview before anything was touched",
+            fix=f"Undo them, or take them on: ./plinth preview --stack {stack} --accept-as 'YOUR NAME'",
         )
 
 

@@ -13,8 +13,8 @@ from infra.local.session import Platform
 from infra.ops import state_backend
 from infra.ops.releases import releases_file
 from infra.ops.state import backend_dir
+from infra.policy_settings import policy_settings
 from infra.settings import RELEASES_VARIABLE, Settings
-from policies.core.settings import PolicySettings
 from policies.pulumi_pack import pack_config
 
 LOCAL_PASSPHRASE = "plinth-local"  # noqa: S105 - for everybody; see infra/decisions/0003-local-passphrase.md
@@ -109,13 +109,7 @@ def _policy_config(settings: Settings) -> Path:
     """Write what the policy pack must know of the stack, and return the file."""
     path = home() / "policy-config" / f"{settings.environment}.json"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config = pack_config(
-        PolicySettings(
-            environment=settings.environment,
-            accounts=(settings.aws.account_id,),
-            owns_account=settings.aws.owns_account,
-        )
-    )
+    config = pack_config(policy_settings(settings))
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     return path
 

@@ -27,6 +27,7 @@ class Step:
         parent: URN of the parent, empty for the stack itself.
         provider: URN of its provider, without the id behind it.
         inputs: What the program asks for, secrets masked by the engine.
+        old: What it asked for before; empty for what is new.
     """
 
     operation: str
@@ -36,6 +37,7 @@ class Step:
     parent: str = ""
     provider: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    old: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -124,6 +126,7 @@ class Run:
                 parent=str(new.get("parent") or ""),
                 provider=str(metadata.get("provider") or new.get("provider") or "").rpartition("::")[0],
                 inputs=new.get("inputs") or {},
+                old=(metadata.get("old") or {}).get("inputs") or {},
             )
         )
 

@@ -37,7 +37,8 @@ SAFE_SYSCTLS = frozenset(
 """Kernel settings that the baseline Pod Security Standard counts as namespaced and safe."""
 SELINUX_TYPES = ("container_t", "container_init_t", "container_kvm_t", "container_engine_t")
 """SELinux types of the baseline Pod Security Standard."""
-_APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
+APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
+"""Beginning of the annotations that named AppArmor profiles before there was a field for them."""
 
 
 def avoids_host(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
@@ -68,7 +69,7 @@ def keeps_kernel_defaults(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
         yield require(item.at("name"), lambda value: value in SAFE_SYSCTLS, "is not a safe kernel setting")
     annotations = pod.metadata.at("annotations")
     for key in annotations.keys():  # noqa: SIM118 - a cursor, not a mapping
-        if key.startswith(_APPARMOR_ANNOTATION):
+        if key.startswith(APPARMOR_ANNOTATION):
             yield require(
                 annotations.at(key), _apparmor_annotation, "must be runtime/default or localhost/..."
             )

@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from infra.local.paths import repo_root
-from infra.ops import docs
+from infra.ops import compliance, docs
 from infra.ops.cli import app
 
 ROOT = repo_root()
@@ -85,3 +85,9 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_a_document_without_its_block_is_told() -> None:
     with pytest.raises(ValueError, match="no block named x"):
         docs.render("text", "x", "table")
+
+
+def test_the_compliance_map_is_current() -> None:
+    stale = [path.name for path, text in compliance.documents().items() if path.read_text("utf-8") != text]
+
+    assert stale == [], "run ./plinth docs"

@@ -1,5 +1,8 @@
 """What a run of the engine found wrong is told at once and with the right exit code."""
 
+import json
+from typing import Any
+
 import pytest
 
 from infra.errors import Exit, PlinthError, RefusedError
@@ -43,3 +46,18 @@ def test_a_report_leaves_unchanged_resources_out() -> None:
 
     assert report["changes"] == {"create": 1}
     assert [step["operation"] for step in report["steps"]] == ["create"]
+
+
+def test_a_step_that_loses_data_needs_a_person_where_data_must_last() -> None:
+    old: dict[str, Any] = {
+        "resourcePreEvent": {"metadata": {"op": "delete", "urn": URN, "type": "aws:s3/bucket:Bucket"}}
+    }
+    old["resourcePreEvent"]["metadata"]["old"] = {"inputs": {"bucket": "a"}}
+    run = events.read([json.dumps(old)])
+
+    assert run.steps[0].old == {"bucket": "a"}
+    changes.require_lossless(run, "local")
+    with pytest.raises(RefusedError, match="artifacts: A change removes nothing that holds data") as caught:
+        changes.require_lossless(run, "prod")
+    assert "[change-keeps-stores]" in str(caught.value)
+    assert "--accept-as" in str(caught.value)

@@ -1,20 +1,26 @@
 """Waivers are narrow, owned and short, and are judged themselves."""
 
+import contextlib
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 from fixture_stacks import edited, fixtures, load, resources
+from pulumi_policy import ResourceValidationPolicy, StackValidationArgs, StackValidationPolicy
+from pulumi_policy.policy import _NotApplicableError
+from test_pack_policies import _args as args_of
 
 from policies.core import PolicyError, PolicySettings, Verdict
 from policies.judgement import judge
 from policies.procedure import WAIVER
+from policies.pulumi_pack import policies
 from policies.waivers import DEFAULT_FILE, Waiver, apply
 from policies.waivers import load as load_waivers
 
 TODAY = date(2026, 11, 21)
+LATER = datetime.now(UTC).date() + timedelta(days=30)
 GOOD = {
     "control": "key-rotates",
     "type": "aws:kms/key:Key",
@@ -145,3 +151,27 @@ def test_the_projects_own_file_is_sound():
 def test_waived_is_between_passed_and_undecided():
     assert Verdict.PASSED < Verdict.WAIVED < Verdict.UNDECIDED
     assert not Verdict.WAIVED.blocks
+
+
+def test_the_pack_lets_a_waived_finding_be_and_shows_it_as_advice():
+    pack = {
+        policy.name: policy
+        for policy in policies(
+            [Waiver.model_validate(GOOD | {"expires": LATER, "not_before": LATER - timedelta(days=60)})]
+        )
+    }
+    said: dict[str, list[str]] = {name: [] for name in pack}
+    case = next(c for c in fixtures()["key-rotates"]["violating"] if c["name"] == "off")
+    for entry in edited(load(), case):
+        for name, policy in pack.items():
+            if isinstance(policy, ResourceValidationPolicy):
+                with contextlib.suppress(_NotApplicableError):
+                    policy.validate(args_of(entry), lambda text, _=None, name=name: said[name].append(text))
+    for name, policy in pack.items():
+        if isinstance(policy, StackValidationPolicy):
+            stack = StackValidationArgs([], {}, None)
+            policy.validate(stack, lambda text, _=None, name=name: said[name].append(text))
+
+    assert said["keys"] == []
+    assert said["relations"] == []
+    assert [text[:24] for text in said["relations-advice"]] == ["WAIVED, artifacts-key: K"]

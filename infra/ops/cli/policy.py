@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,9 @@ Environment = Annotated[
     str,
     typer.Option("--environment", "-e", help="Decides what is advice; prod, the strictest, when left out."),
 ]
+
+SHOWN = 10
+"""Missing things of one item that are shown; a screen of them says no more."""
 
 
 @policy_app.command("list")
@@ -125,3 +129,57 @@ def told() -> Iterator[None]:
         yield
     except PolicyError as error:
         raise PlinthError(error.what, where=error.where, fix=error.fix, code=Exit.SETTINGS) from None
+
+
+@policy_app.command("mutate")
+def policy_mutate(as_json: Json = False) -> None:
+    """Change each field of the clean stacks in every way, and count which changes the right control finds.
+
+    Exit code 1 when fewer than 95 % are found, or a control fires where none should.
+    """
+    with told():
+        from policies import proof
+
+        found = proof.mutation()
+    met = found.rate >= proof.LOWEST_KILL_RATE and not found.alarms
+    if as_json:
+        screen.json({**asdict(found), "rate": found.rate, "met": met})
+    else:
+        for text in (*found.survived, *found.alarms):
+            screen.out.print(text, markup=False)
+        screen.out.print(
+            f"{found.mutants} mutants: {found.harmful - len(found.survived)} of {found.harmful} harmful ones "
+            f"found by the right control ({found.rate:.1%}), {len(found.alarms)} false alarms."
+        )
+    if not met:
+        raise typer.Exit(Exit.FAILED)
+
+
+@policy_app.command("coverage")
+def policy_coverage(as_json: Json = False) -> None:
+    """Measure the policies against the project's bar, item by item, each with its figure.
+
+    With the platform up, its API server is asked too. Exit code 1 when an item that could be measured is
+    not met.
+    """
+    with told():
+        from infra.ops import admitted, coverage
+
+        items = coverage.measure(admitted.server())
+    if as_json:
+        screen.json(coverage.as_json(items))
+    else:
+        shades = {True: ("green", "met"), False: ("red", "not met"), None: ("yellow", "unmeasured")}
+        for item in items:
+            shade, word = shades[item.met]
+            screen.out.print(
+                f"[{shade}]{word:>10}[/]  {item.number}. {item.says}: "
+                f"[bold]{item.figure}[/] (bar: {item.bar})"
+            )
+            if item.met is False:
+                for text in item.missing[:SHOWN]:
+                    screen.out.print(f"            {text}", markup=False)
+                if len(item.missing) > SHOWN:
+                    screen.out.print(f"            {len(item.missing) - SHOWN} more; --json lists all")
+    if any(item.met is False for item in items):
+        raise typer.Exit(Exit.FAILED)

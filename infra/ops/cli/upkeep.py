@@ -102,9 +102,9 @@ def lock() -> None:
 @app.command(hidden=True)
 def docs() -> None:
     """Renew golden graphs and the generated tables in the documentation; for those who work on Plinth."""
+    from infra.ops import compliance, graph
     from infra.ops import docs as module
-    from infra.ops import graph
 
-    for path, text in {**graph.golden(), **module.renewed()}.items():
+    for path, text in {**graph.golden(), **module.renewed(), **compliance.documents()}.items():
         path.write_text(text, encoding="utf-8")
         screen.out.print(str(path.relative_to(repo_root())))

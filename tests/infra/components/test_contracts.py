@@ -44,6 +44,7 @@ TOKENS = {
     "ClusterDutyRoles": "plinth:platform:ClusterDutyRoles",
     "UseAlarm": "plinth:audit:UseAlarm",
     "EksCluster": "plinth:cluster:EksCluster",
+    "Admission": "plinth:platform:Admission",
     "GpuGate": "plinth:platform:GpuGate",
     "GpuSystem": "plinth:platform:GpuSystem",
     "GpuSystemGate": "plinth:platform:GpuSystemGate",
