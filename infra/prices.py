@@ -70,6 +70,9 @@ class Sheet:
             for service, by_region in document["factors"].items()
             if service != "source"
         }
+        spot = document.get("spot", {})
+        self._spot = {family: Decimal(str(share)) for family, share in spot.items() if family != "source"}
+        self._spot_source = sources[spot["source"]] if spot else {}
         self._rows: dict[tuple[str, str, str, str], Price] = {}
         for row in document["rows"]:
             service, region, kind, unit, usd, source = row
@@ -114,6 +117,22 @@ class Sheet:
             usd=(found.usd * factor).quantize(Decimal("0.000001")),
             date=found.date,
             source=found.source,
+            estimated=True,
+        )
+
+    def spot(self, region: str, kind: str) -> Price | None:
+        """Return what an hour of spot capacity usually costs; None when type or family are not known."""
+        found, share = self.price("ec2", region, kind, unit="hour"), self._spot.get(kind.partition(".")[0])
+        if found is None or share is None:
+            return None
+        return Price(
+            service="ec2",
+            region=region,
+            type=kind,
+            unit="spot hour",
+            usd=(found.usd * share).quantize(Decimal("0.000001")),
+            date=self._spot_source["date"],
+            source=f"{share} of the on-demand price: " + " ".join(self._spot_source["what"].split()),
             estimated=True,
         )
 

@@ -1,7 +1,8 @@
 """Preview and up: nothing is changed that was not previewed and accepted."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 from infra import gate
 from infra.errors import Exit, PlinthError, RefusedError
 from infra.local import isolation, session, toolchain
-from infra.ops import adopt, baseline, contracts, environment, releases, state
+from infra.ops import adopt, baseline, contracts, environment, releases, reports, sources, state
 from infra.ops.account import Account
 from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
+from infra.preview.report import Report
 from infra.settings import RELEASES_VARIABLE, Settings
 from policies import changes as rules
 from policies.procedure import control_of
@@ -127,19 +129,37 @@ def attach(settings: Settings, file: Path, steps: Steps) -> Engine:
     return Engine(settings.environment, environ, tools.bin("pulumi"))
 
 
-def preview(ready: Ready, steps: Steps, *, accept_as: str | None = None) -> Run:
+def preview(
+    ready: Ready,
+    steps: Steps,
+    *,
+    accept_as: str | None = None,
+    seen: Callable[[Report], None] | None = None,
+) -> Run:
     """Preview the stack, judge it, and write an acceptance when the gates (and the person) agree.
+
+    Args:
+        ready: The stack, prepared.
+        steps: Where progress is shown.
+        accept_as: Name of the person who accepts it.
+        seen: Gets the report, also of a preview that is then refused; its lines of code are looked up while
+            the engine works.
 
     Raises:
         RefusedError: A mandatory policy is violated, or a contract does not hold; nothing was touched.
         PlinthError: The program does not run.
     """
-    with steps.step("preview"):
+    with steps.step("preview"), ThreadPoolExecutor(max_workers=1) as beside:
+        places = beside.submit(sources.of, ready.settings) if seen else None
         options = ["--refresh"] if ready.behind else []
         run = ready.engine.run("preview", *options, listener=lambda r: steps.say(f"{len(r.steps)} resources"))
+    report = reports.of(run, ready.settings, places.result() if places else None)
+    if seen:
+        seen(report)
     judge(run, ready.settings.environment)
     if accept_as is None and not _taken_on(ready):
         require_lossless(run, ready.settings.environment)
+    reports.require_budget(report)
     subject = gate.subject(ready.settings)
     contracts.leave_evidence(
         ready.settings.environment, contracts.policy_verdicts(run, subject=subject, now=datetime.now(UTC))

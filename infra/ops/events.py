@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.preview.recording import worth_keeping
+
 UNCHANGED = frozenset({"same", "read", "refresh"})
 """Operations that leave a resource as it is."""
 _NOISE = ("an unhandled error occurred: program exited", "update failed", "preview failed", "BAIL", "sdk-v2/")
@@ -77,6 +79,8 @@ class Run:
     exit_code: int | None = None
     finished: bool = False
     """True when the engine closed with a summary."""
+    lines: list[str] = field(default_factory=list)
+    """The events that say something about a change, as they came; a report is made of them."""
 
     @property
     def changes(self) -> dict[str, int]:
@@ -97,6 +101,12 @@ class Run:
             return None
         if not isinstance(event, dict):
             return None
+        if worth_keeping(event):
+            self.lines.append(line)
+        self._note(event)
+        return event
+
+    def _note(self, event: Mapping[str, Any]) -> None:
         if "resourcePreEvent" in event:
             self._step(event["resourcePreEvent"])
         elif "resOutputsEvent" in event:
@@ -112,7 +122,6 @@ class Run:
             self._diagnostic(event["diagnosticEvent"])
         elif "summaryEvent" in event:
             self.finished = True
-        return event
 
     def _step(self, event: Mapping[str, Any]) -> None:
         metadata = event.get("metadata", {})

@@ -54,6 +54,7 @@ MAY_IMPORT = {
         "infra.wiring",
     },
     "infra/local": {"infra.local", "infra.errors"},
+    "infra/preview": {"infra.errors", "infra.prices", "infra.preview"},
     # The emulator judges bucket policies by the rules that the tests of IAM use.
     "infra/local/aws_api/bucket_judge.py": {"infra.local", "infra.iam"},
 }  # fmt: skip

@@ -10,12 +10,15 @@ from infra.errors import Exit, PlinthError, Stopped
 from infra.local.paths import home
 from infra.ops.cli import (
     backends,
+    ci,
     contracts,
     enders,
     environments,
     lookers,
     models,
+    money,
     policy,
+    previews,
     tools,
     upkeep,
 )
@@ -25,13 +28,16 @@ from infra.ops.console import screen
 __all__ = [
     "app",
     "backends",
+    "ci",
     "contracts",
     "enders",
     "environments",
     "lookers",
     "main",
     "models",
+    "money",
     "policy",
+    "previews",
     "tools",
     "upkeep",
 ]

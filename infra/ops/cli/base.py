@@ -30,8 +30,17 @@ app.add_typer(registry_app, name="registry")
 data_app = typer.Typer(no_args_is_help=True, help="Data that came in, and their schemas.")
 app.add_typer(data_app, name="data")
 
+ci_app = typer.Typer(no_args_is_help=True, help="Steps of the workflow that shows previews on changes.")
+app.add_typer(ci_app, name="ci")
+
 Stack = Annotated[
     str, typer.Option("--stack", "-s", envvar="PLINTH_STACK", help="Which environment: a file in stacks/.")
+]
+Refresh = Annotated[
+    bool,
+    typer.Option(
+        "--refresh", help="Look at what is really there first, so that what was changed outside is put back."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 

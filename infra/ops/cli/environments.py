@@ -1,25 +1,16 @@
 """Commands that change an environment or look at it."""
 
-import contextlib
 import json
 import shlex
 import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from infra.errors import Exit, PlinthError
 from infra.local.paths import home
-from infra.ops.cli.base import Json, Stack, app
+from infra.ops.cli.base import Json, Refresh, Stack, app
 from infra.ops.console import Steps, screen
-
-Refresh = Annotated[
-    bool,
-    typer.Option(
-        "--refresh", help="Look at what is really there first, so that what was changed outside is put back."
-    ),
-]
 
 
 @app.command()
@@ -62,60 +53,6 @@ def up(
             screen.out.print(f"  {service.name}: {service.url}   (./plinth predict --service {service.name})")
     if not found.healthy:
         raise PlinthError("; ".join(found.problems), fix="./plinth status")
-
-
-@app.command()
-def preview(
-    stack: Stack = "local",
-    accept_as: Annotated[
-        str | None, typer.Option(help="Your name: accept this preview, so that `up` may carry it out.")
-    ] = None,
-    emulate: Annotated[
-        bool, typer.Option("--emulate", help="Work on a copy of the stack on a local platform of its own.")
-    ] = False,
-    refresh: Refresh = False,
-    as_json: Json = False,
-) -> None:
-    """Show what `up` would change, judged by every policy; nothing is changed.
-
-    Where the stack says `approval: person`, `up` refuses until somebody ran this with --accept-as.
-    With --emulate, a stack that lives on AWS is previewed without any account: same program, same
-    settings, but for the account, the emulation, the gateway's controller and whose key signs
-    contracts; whether the real stack's contracts hold is said at the end.
-    """
-    from infra.ops import changes, contracts, emulated, lock
-
-    steps = Steps()
-    committed = emulated.stack_file(stack)
-    changes.stack_settings(committed)
-    with contextlib.ExitStack() as during:
-        file = during.enter_context(emulated.platform_of(stack)) if emulate else committed
-        during.enter_context(lock.exclusive(f"preview --stack {stack}"))
-        during.enter_context(steps.shown())
-        ready = changes.prepare(file, steps, refresh=refresh)
-        run = changes.preview(ready, steps, accept_as=None if emulate else accept_as)
-    if as_json:
-        screen.json(changes.report(run))
-        return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("operation", "type", "name", "differs in"):
-        table.add_column(column)
-    rows = changes.report(run)["steps"]
-    for row in rows:
-        table.add_row(row["operation"], row["type"], row["name"], ", ".join(row["differences"]))
-    if rows:
-        screen.out.print(table)
-    summary = ", ".join(f"{n} {op}" for op, n in run.changes.items()) or "nothing to change"
-    screen.out.print(f"[bold]{summary}[/]; policies: no mandatory violation.")
-    if accept_as:
-        screen.out.print(f"Accepted by {accept_as}; ./plinth up may carry it out within 24 hours.")
-    elif emulate:
-        screen.out.print("Previewed on an emulated copy; it accepts nothing for the real stack.")
-        real = changes.stack_settings(committed).model_copy(update={"releases": ready.settings.releases})
-        for reason in contracts.objections(real):
-            screen.out.print(f"  the real stack would be refused: {reason}")
-    elif ready.settings.approval == "person":
-        screen.out.print("A person has to accept it: ./plinth preview --accept-as 'YOUR NAME'")
 
 
 @app.command()

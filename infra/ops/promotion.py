@@ -1,0 +1,207 @@
+"""Promotion: what one environment runs and another one does not yet, as a change of the other's stack file.
+
+Only what has been tried moves: versions, models and which services run. Sizes, addresses, accounts and money
+belong to their environment and are shown, not moved.
+"""
+
+import difflib
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.errors import PlinthError
+from infra.local.paths import repo_root
+from infra.settings import Settings
+
+MOVES = (
+    "plinth:cluster.version",
+    "plinth:cluster.addons",
+    "plinth:gpu.device_plugin_image",
+    "plinth:gpu.exporter_image",
+    "plinth:releases",
+)
+"""Keys that are promoted as they are: what runs, not how much of it. New services are promoted by name."""
+_ABSENT = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """The difference of two environments.
+
+    Args:
+        source: Where it was tried.
+        target: Where it goes.
+        moves: Key, value in the target, value that it gets; ``None`` for not set.
+        stays: Keys that differ and belong to their environment, with both values.
+        text: The target's stack file after the promotion.
+        diff: The same as a unified diff.
+    """
+
+    source: str
+    target: str
+    moves: tuple[tuple[str, Any, Any], ...]
+    stays: tuple[tuple[str, Any, Any], ...]
+    text: str
+    diff: str
+
+    def document(self) -> dict[str, Any]:
+        """Return it as data."""
+        return {
+            "from": self.source,
+            "to": self.target,
+            "moves": [{"key": k, "before": old, "after": new} for k, old, new in self.moves],
+            "stays": [{"key": k, self.target: old, self.source: new} for k, old, new in self.stays],
+            "diff": self.diff,
+        }
+
+
+def plan(source: Path, target: Path) -> Promotion:
+    """Return what a promotion from one stack file to another would change.
+
+    Raises:
+        SettingsError: The target's file would not load afterwards; says which keys are wrong.
+        PlinthError: A key cannot be moved without losing what somebody wrote beside it.
+    """
+    tried, current = _config(source), _config(target)
+    moves: list[tuple[str, Any, Any]] = []
+    stays: list[tuple[str, Any, Any]] = []
+    keys = sorted({*_flat(tried), *_flat(current)})
+    for key in keys:
+        new, old = _flat(tried).get(key, _ABSENT), _flat(current).get(key, _ABSENT)
+        if new == old:
+            continue
+        row = (key, None if old is _ABSENT else old, None if new is _ABSENT else new)
+        (moves if key.startswith(MOVES) and new is not _ABSENT else stays).append(row)
+    added = sorted(set(tried.get("plinth:services") or {}) - set(current.get("plinth:services") or {}))
+    moves += [(f"plinth:services.{service}", None, {}) for service in added]
+    before = target.read_text(encoding="utf-8")
+    text = before
+    for key, _, value in moves:
+        text = _set(text, key, value)
+    _check(text, target)
+    names = [path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in (source, target)]
+    return Promotion(
+        source=names[0],
+        target=names[1],
+        moves=tuple(moves),
+        stays=tuple(
+            row
+            for row in stays
+            if not row[0].startswith(tuple(f"plinth:services.{s}" for s in added) or ("\0",))
+        ),
+        text=text,
+        diff="".join(
+            difflib.unified_diff(
+                before.splitlines(keepends=True),
+                text.splitlines(keepends=True),
+                f"a/stacks/{target.name}",
+                f"b/stacks/{target.name}",
+            )
+        ),
+    )
+
+
+def open_branch(promotion: Promotion, branch: str, root: Path | None = None) -> str:
+    """Commit the promotion on a new branch, from the current commit, without touching the working tree.
+
+    Returns:
+        The commit.
+
+    Raises:
+        PlinthError: The branch exists, or git refuses.
+    """
+    top = root or repo_root()
+    if _git(top, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", may_fail=True):
+        raise PlinthError(f"There is a branch '{branch}' already.", fix="Name another one with --branch.")
+    with tempfile.TemporaryDirectory(prefix="plinth-") as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        _git(top, "read-tree", "HEAD", environ=index)
+        blob = _git(top, "hash-object", "-w", "--stdin", stdin=promotion.text)
+        path = f"stacks/Pulumi.{promotion.target}.yaml"
+        _git(top, "update-index", "--cacheinfo", f"100644,{blob},{path}", environ=index)
+        tree = _git(top, "write-tree", environ=index)
+    keys = "\n".join(f"- {key}: {_told(old)} -> {_told(new)}" for key, old, new in promotion.moves)
+    message = f"Promote {promotion.source} to {promotion.target}\n\n{keys}\n"
+    commit = _git(top, "commit-tree", tree, "-p", "HEAD", stdin=message)
+    _git(top, "branch", branch, commit)
+    return commit
+
+
+def _config(path: Path) -> dict[str, Any]:
+    Settings.from_file(path, environ={})  # every mistake at once, before anything is compared
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8"))["config"])
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keys two deep: ``plinth:cluster.version``; what stands deeper is one value."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": part for inner, part in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _set(text: str, key: str, value: Any) -> str:
+    """Return a stack file with one key set; every line outside its block stays as somebody wrote it."""
+    top, _, inner = key.partition(".")
+    block = re.compile(rf"^  {re.escape(top)}:(?:[^\n]*)\n(?:(?:    [^\n]*|[ \t]*)\n)*", re.MULTILINE)
+    found = block.search(text)
+    current = yaml.safe_load(found[0])[top] if found else {}
+    if found and "#" in found[0]:
+        raise PlinthError(
+            f"The block {top} holds comments, which would be lost.",
+            where="the target's stack file",
+            fix=f"Set {key} by hand to: {value!r}",
+        )
+    wanted = {**(current or {}), inner: value} if inner else value
+    lines = yaml.safe_dump({top: wanted}, sort_keys=False, width=100).splitlines()
+    written = "".join(f"  {line}\n" for line in lines).replace(f"  {top}:", f"  {top}:", 1)
+    written = re.sub(r"^  ('?)" + re.escape(top) + r"\1:", f"  {top}:", written)
+    return text[: found.start()] + written + text[found.end() :] if found else f"{text.rstrip()}\n{written}"
+
+
+def _check(text: str, target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="plinth-") as folder:
+        path = Path(folder) / target.name
+        path.write_text(text, encoding="utf-8")
+        Settings.from_file(path, environ={})
+
+
+def _told(value: Any) -> str:
+    return (
+        "not set"
+        if value is None
+        else yaml.safe_dump(value, default_flow_style=True).strip().removesuffix("...").strip()
+    )
+
+
+def _git(
+    root: Path,
+    *arguments: str,
+    stdin: str = "",
+    environ: Mapping[str, str] | None = None,
+    may_fail: bool = False,
+) -> str:
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=root,
+        input=stdin,
+        env={**os.environ, **(environ or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode and not may_fail:
+        raise PlinthError(
+            f"git {arguments[0]} failed: {done.stderr.strip()}", where=str(root), fix="git status"
+        )
+    return done.stdout.strip()

@@ -1,0 +1,78 @@
+"""The few sentences and marks that all forms of the report share, so that they say the same. Pure."""
+
+from decimal import Decimal
+
+from infra.preview.levels import Level
+from infra.preview.report import Cost, Entry, Report
+
+MARKS = {Level.CRITICAL: "🔴", Level.HIGH: "🟠", Level.MEDIUM: "🟡", Level.LOW: "🔵", Level.NONE: "⚪"}
+"""A coloured mark for each level, beside its word; colour alone tells some readers nothing."""
+SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "import": "="}
+"""A sign for each operation, those of Pulumi's own display where it has one."""
+_DONE = {
+    "create": "created",
+    "update": "changed",
+    "replace": "replaced",
+    "delete": "deleted",
+    "import": "adopted",
+}
+_COUNTS = {
+    "create": "new",
+    "update": "changed",
+    "replace": "replaced",
+    "delete": "deleted",
+    "import": "adopted",
+}
+
+
+def verdict(report: Report) -> str:
+    """Return the answer in one line: may it go on, and how dangerous is it."""
+    if report.refusals:
+        return f"Refused: {'; '.join(report.refusals)}."
+    if not report.entries:
+        return "Nothing to change."
+    return f"May go on after review. Highest risk: {report.level.word}."
+
+
+def counted(report: Report) -> str:
+    """Return how many resources change, in words."""
+    changed = (
+        ", ".join(f"{n} {_COUNTS.get(op, op)}" for op, n in report.counts.items()) or "no resource changes"
+    )
+    return f"{changed}; {report.unchanged} unchanged"
+
+
+def done(entry: Entry) -> str:
+    """Return what happens to a resource."""
+    why = f" because of {', '.join(entry.because)}" if entry.because else ""
+    return f"{_DONE.get(entry.operation, entry.operation)}{why}"
+
+
+def usd(amount: Decimal, *, sign: bool = False) -> str:
+    """Return an amount of money."""
+    return f"{amount:+,.2f} USD" if sign else f"{amount:,.2f} USD"
+
+
+def priced(cost: Cost) -> str:
+    """Return the cost in one sentence."""
+    if not cost.lines:
+        return f"no difference; {usd(cost.after)} a month, budget {cost.budget:,} USD"
+    return (
+        f"{usd(cost.difference, sign=True)} a month: {usd(cost.before)} before, {usd(cost.after)} after, "
+        f"budget {cost.budget:,} USD"
+    )
+
+
+def arrow(old: str | None, new: str | None) -> str:
+    """Return a property's old and new value side by side."""
+    if old is None:
+        return f"set to {new}"
+    if new is None:
+        return f"{old} is taken out"
+    if old == new:
+        return (
+            "changes; its value is secret"
+            if "[secret]" in old or "[masked]" in old
+            else f"{old} (changes beyond what is shown)"
+        )
+    return f"{old} → {new}"

@@ -1,0 +1,105 @@
+"""Record previews of ``estate`` with the real engine:  .venv/bin/python tests/preview/record.py [CASE ...].
+
+Each group is brought up once in a stack of its own, then every case is previewed against it; nothing of a
+case is carried out. A recording holds what the engine said, one event a line, without times.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "estate"))
+
+from cases import BASES, RECORDED  # noqa: E402 - found through the line above
+
+from infra.local import session, toolchain  # noqa: E402 - same
+from infra.local.paths import repo_root  # noqa: E402 - same
+from infra.ops import changes, environment, state  # noqa: E402 - same
+from infra.preview.recording import compact  # noqa: E402 - same
+
+RECORDED_DIR = HERE / "recorded"
+
+
+def main(names: list[str]) -> None:
+    """Record the named cases, or all of them."""
+    wanted = {name: case for name, case in RECORDED.items() if not names or name in names}
+    file = repo_root() / "stacks" / "Pulumi.local.yaml"
+    settings = changes.stack_settings(file)
+    tools = toolchain.ensure()
+    platform = session.start(tools=tools)
+    environ = environment.complete(environment.variables(settings, file, tools, platform))
+    RECORDED_DIR.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="plinth-estate-") as folder:
+        project(Path(folder), settings.aws.region)
+        for group in dict.fromkeys(case["group"] for case in wanted.values()):
+            stack = f"small-{group}"
+            run = Driver(Path(folder), stack, {**environ, "PULUMI_STACK": stack}, str(tools.bin("pulumi")))
+            state.ensure_stack(stack)
+            run("up", f"{group}-base", policies=False)
+            empty = Driver(
+                Path(folder), f"{stack}-empty", {**environ, "PULUMI_STACK": f"{stack}-empty"}, run.program
+            )
+            state.ensure_stack(empty.stack)
+            for name, case in wanted.items():
+                if case["group"] == group:
+                    driver = empty if case.get("fresh") else run
+                    code, lines = driver("preview", name)
+                    (RECORDED_DIR / f"{name}.jsonl").write_text(
+                        compact(lines, exit_code=code, root=repo_root()), encoding="utf-8"
+                    )
+
+
+class Driver:
+    """Runs the engine for one stack of the estate."""
+
+    def __init__(self, folder: Path, stack: str, environ: dict[str, str], program: str) -> None:
+        self.folder, self.stack, self.environ, self.program = folder, stack, environ, program
+
+    def __call__(self, operation: str, case: str, *, policies: bool = True) -> tuple[int, list[str]]:
+        environ = {**self.environ, "PLINTH_CASE": case}
+        if not policies:
+            environ.pop("PULUMI_OPTION_POLICY_PACK"), environ.pop("PULUMI_OPTION_POLICY_PACK_CONFIG")
+        options = ["--yes", "--skip-preview"] if operation == "up" else []
+        begun = time.monotonic()
+        done = subprocess.run(
+            [self.program, operation, "--json", "--non-interactive", "--stack", self.stack, *options],
+            cwd=self.folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        sys.stderr.write(f"{operation} {case}: exit {done.returncode}, {time.monotonic() - begun:.1f} s\n")
+        if operation == "up" and done.returncode:
+            raise SystemExit(
+                "\n".join(line for line in done.stdout.splitlines() if '"severity":"error"' in line)
+            )
+        if done.stderr.strip():
+            sys.stderr.write(done.stderr[-2000:])
+        return done.returncode, done.stdout.splitlines()
+
+
+def project(folder: Path, region: str) -> None:
+    """Write the project and a file for each stack."""
+    (folder / "Pulumi.yaml").write_text(
+        "name: plinth\nruntime:\n  name: python\n  options:\n    virtualenv: "
+        f"{repo_root() / '.venv'}\nmain: {HERE / 'estate' / '__main__.py'}\n",
+        encoding="utf-8",
+    )
+    salt = next(
+        line
+        for line in (repo_root() / "stacks" / "Pulumi.local.yaml").read_text("utf-8").splitlines()
+        if line.startswith("encryptionsalt")
+    )
+    for base in BASES.values():
+        for ending in ("", "-empty"):
+            (folder / f"Pulumi.small-{base['group']}{ending}.yaml").write_text(
+                f"{salt}\nconfig:\n  aws:region: {region}\n", encoding="utf-8"
+            )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
