@@ -1,5 +1,6 @@
 """Takes an environment down for good, and then looks for itself whether anything is left."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def run(settings: Settings, file: Path, steps: Steps) -> Teardown:
     changes.require_emulated(settings, file)
     account, done = Account.of(settings), Teardown()
     with steps.step("protections"):
-        here = [t for t in _enumerated(settings, account).things if _ours(settings, account, t)]
+        here = _enumerated(settings, account, protections.KINDS).things
+        here = [thing for thing in here if _ours(settings, account, thing)]
         done.lifted = protections.lift(account, here)
     engine = changes.attach(settings, file, steps)
     with steps.step("destroy"):
@@ -79,7 +81,9 @@ def run(settings: Settings, file: Path, steps: Steps) -> Teardown:
         done.destroyed, done.errors = ran.done, _errors(ran)
     if not done.errors:  # else something may still need what the stack retains, such as a table its key
         with steps.step("retained"):
-            done.swept = retained.sweep(account, settings, _enumerated(settings, account).things)
+            done.swept = retained.sweep(
+                account, settings, _enumerated(settings, account, retained.KINDS).things
+            )
     with steps.step("enumerate"):
         look(settings, account, done)
     return done
@@ -95,9 +99,9 @@ def look(settings: Settings, account: Account, done: Teardown) -> None:
     done.unseen = {**seen.unseen, **cluster.unseen}
 
 
-def _enumerated(settings: Settings, account: Account) -> Found:
+def _enumerated(settings: Settings, account: Account, kinds: Iterable[str] = inventory.KINDS) -> Found:
     regions = [region for region in (settings.aws.region, settings.recovery.region) if region]
-    return inventory.things_in(account, regions)
+    return inventory.things_in(account, regions, kinds=kinds)
 
 
 def _ours(settings: Settings, account: Account, thing: Thing) -> bool:

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from infra.ops.account import Account
 from infra.ops.inventory import Thing
 
+KINDS = ("dynamodb/table", "eks/cluster")
+"""What can be protected against its deletion."""
+
 
 def found(things: Iterable[Thing]) -> list[str]:
     """Return what is protected, by name. Pure."""

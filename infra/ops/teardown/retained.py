@@ -16,6 +16,8 @@ from infra.ops.inventory import Thing
 from infra.ops.teardown.leftovers import WAITING, Record
 from infra.settings import Settings
 
+KINDS = ("backup/vault", "kms/key", "logs/group", "s3/account-block", "s3/bucket")
+"""What the program keeps when it lets go, and what may hold records that need its keys."""
 BATCH = 1000
 """Object versions that one request removes (S3 DeleteObjects)."""
 _NO_LOCK = ("ObjectLockConfigurationNotFoundError", "NoSuchBucket")

@@ -15,7 +15,7 @@ from infra.settings import Settings
 
 REGION, NUMBER = "eu-central-1", "123456789012"
 SETTINGS = Settings.from_file(repo_root() / "stacks" / "Pulumi.dev.yaml", environ={})
-KEEPERS = ("s3/bucket", "kms/key", "s3/account-block", "logs/group")
+KEEPERS = retained.KINDS
 OURS = {"plinth:environment": "dev", "plinth:owner": "x"}
 
 
