@@ -1,8 +1,10 @@
 """Training and the model registry at work, for a stack: in a folder of this clone, or in its AWS account."""
 
 import getpass
+import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,7 +19,7 @@ from infra.local.paths import home, repo_root
 from infra.ops import contracts
 from infra.ops.account import Account
 from infra.settings import Settings
-from services.lifecycle import ingestion, scaffold
+from services.lifecycle import inference, ingestion, scaffold
 from services.lifecycle.pipeline import Pipeline, Run, Stores, of, run
 from services.lifecycle.registry import Registry, RegistryError, Version
 from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects, Items, TableItems
@@ -164,6 +166,40 @@ def new_service(name: str) -> int:
                 fix=f"./plinth data accept-schema {name}",
             )
     return len(written)
+
+
+def batch(
+    service: str, settings: Settings, place: Place, *, name: str, source: Path, out: Path
+) -> dict[str, Any]:
+    """Answer a file of requests (a JSON document in each line) with a registered model.
+
+    Returns:
+        Counts of ``answered`` and ``refused`` lines, and the model's digest.
+
+    Raises:
+        PlinthError: The file cannot be read or the model was refused.
+    """
+    with told(), tempfile.TemporaryDirectory(prefix="plinth-batch-") as temporary:
+        registry = stores(settings, place).registry
+        trusted = contracts.trusted(development=settings.contracts == "development").builders()
+        folder = registry.fetch(registry.find(service, name), Path(temporary) / "model", trusted)
+        scorer = of(service).scorer(folder)
+        counts = {"answered": 0, "refused": 0}
+        part = out.with_name(f".{out.name}.part")
+        try:
+            with source.open(encoding="utf-8") as lines, part.open("w", encoding="utf-8") as answers:
+                for answer in inference.batch(scorer, lines):
+                    counts["refused" if "error" in answer else "answered"] += 1
+                    answers.write(json.dumps(answer, sort_keys=True) + "\n")
+            part.replace(out)
+        except (OSError, UnicodeDecodeError) as error:
+            part.unlink(missing_ok=True)
+            raise PlinthError(
+                f"The file of requests cannot be answered: {type(error).__name__}.",
+                where=f"{source} -> {out}",
+                fix="name a file of UTF-8 text with a JSON document in each line",
+            ) from None
+    return {**counts, "model_digest": scorer.model_digest}
 
 
 def reports(pipeline: Pipeline, settings: Settings, place: Place) -> list[dict[str, Any]]:

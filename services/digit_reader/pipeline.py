@@ -9,8 +9,10 @@ import pandas as pd
 from services.digit_reader.dataset import SPEC, delivery, images
 from services.digit_reader.features import FEATURES, FEATURES_DIGEST, encode
 from services.digit_reader.packaging import SERVICE
+from services.digit_reader.reading import Reader
 from services.digit_reader.schema import Image
 from services.lifecycle.features import FeatureSet
+from services.lifecycle.inference import Scorer
 from services.lifecycle.pipeline import Matrix, Pipeline
 
 
@@ -24,6 +26,11 @@ def _train(folder: Path, frame: pd.DataFrame, digest: str, features: Matrix) -> 
     return train(folder, frame, digest, features)
 
 
+def _scorer(folder: Path) -> Scorer:
+    reader = Reader(folder)
+    return Scorer(schema=Image, answers=reader.read, model_digest=reader.model.digest)
+
+
 FEATURE_SET = FeatureSet(
     name="digit-image",
     version=1,
@@ -32,5 +39,11 @@ FEATURE_SET = FeatureSet(
     code=FEATURES_DIGEST,
 )
 PIPELINE = Pipeline(
-    packable=SERVICE, spec=SPEC, delivery=delivery, feature_set=FEATURE_SET, records=_records, train=_train
+    packable=SERVICE,
+    spec=SPEC,
+    delivery=delivery,
+    feature_set=FEATURE_SET,
+    records=_records,
+    train=_train,
+    scorer=_scorer,
 )

@@ -4,14 +4,13 @@ Two things send an image to a person: the model is not sure enough (the contract
 image is unlike all that the model learned from, when its confidence means nothing.
 """
 
-import json
 from pathlib import Path
 
 import bentoml
 
-from services.digit_reader.features import FEATURES_DIGEST, encode
-from services.digit_reader.likeness import Likeness
-from services.digit_reader.schema import Image, Reading, Reason
+from services.digit_reader.features import FEATURES_DIGEST
+from services.digit_reader.reading import Reader
+from services.digit_reader.schema import Image, Reading
 from services.readiness.hosting import (
     DURATION_BUCKETS_SECONDS,
     MAX_CONCURRENCY,
@@ -38,9 +37,9 @@ class DigitReader:
 
     def __init__(self) -> None:
         """Load the model before the first request."""
-        if SLOT.load(MODEL_FOLDER):  # its folder is verified whole, the likeness with it
-            document = json.loads((MODEL_FOLDER / "likeness.json").read_text(encoding="utf-8"))
-            self.likeness = Likeness.read(document)
+        model = SLOT.load(MODEL_FOLDER)
+        if model:  # its folder was verified whole, the likeness with it
+            self.reader = Reader(MODEL_FOLDER, model)
 
     async def __is_ready__(self) -> bool:
         """Answer ``/readyz``: ready only with a verified model."""
@@ -52,30 +51,11 @@ class DigitReader:
         model = SLOT.model
         if model is None:  # the gate answers before; this is for a caller inside the process
             raise bentoml.exceptions.ServiceUnavailable(SLOT.problem)
-        features = [encode(image)]
-        probabilities = model.probabilities(features)[0]
-        unlikeness = float(self.likeness.unlikeness(features)[0])
-        digit = int(probabilities.argmax())
-        confidence = min(1.0, float(probabilities[digit]))
-        limits = model.record["thresholds"]
-        reasons: list[Reason] = []
-        if unlikeness > limits["unlike_above"]:
-            reasons.append("unlike_training")
-        if confidence < limits["sure_from"]:
-            reasons.append("unsure")
+        (found,) = self.reader.read([image])
         label = model_label(model.digest)
-        outcome = "refer_to_human" if reasons else "read"
-        PREDICTIONS.labels(NAME, outcome, label).inc()
-        PROBABILITY.labels(NAME, label).observe(confidence)
-        return Reading(
-            request_id=request_id(),
-            decision=outcome,
-            reasons=reasons or ["sure"],
-            digit=digit,
-            confidence=confidence,
-            unlikeness=unlikeness,
-            model_digest=model.digest,
-        )
+        PREDICTIONS.labels(NAME, found["decision"], label).inc()
+        PROBABILITY.labels(NAME, label).observe(found["confidence"])
+        return Reading(request_id=request_id(), model_digest=model.digest, **found)
 
 
 DigitReader.add_asgi_middleware(  # type: ignore[attr-defined]  # asgi_app() forgets Service's type

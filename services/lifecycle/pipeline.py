@@ -20,6 +20,7 @@ from services.lifecycle import datasets, features, ingestion
 from services.lifecycle.closure import ROOT
 from services.lifecycle.datasets import DataSpec
 from services.lifecycle.features import Event, FeatureSet
+from services.lifecycle.inference import Scorer
 from services.lifecycle.packing import Packable, provenance
 from services.lifecycle.registry import Registry, Version
 from services.lifecycle.stores import Objects
@@ -45,6 +46,7 @@ class Pipeline:
         feature_set: Its features.
         records: From accepted rows to what features are computed from, one a row.
         train: Writes a model folder from accepted rows, their digest and their features.
+        scorer: Returns what answers requests with the model in a folder, as the service does.
     """
 
     packable: Packable
@@ -53,6 +55,7 @@ class Pipeline:
     feature_set: FeatureSet
     records: Callable[[pd.DataFrame], Sequence[Mapping[str, Any]]]
     train: Callable[[Path, pd.DataFrame, str, Matrix], Mapping[str, Any]]
+    scorer: Callable[[Path], Scorer]
 
     @property
     def folder(self) -> Path:

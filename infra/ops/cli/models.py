@@ -61,6 +61,31 @@ def train(  # noqa: PLR0917 - options of the command line, which nobody calls by
     screen.out.print(f"  record: {done.record}")
 
 
+@app.command()
+def batch(  # noqa: PLR0917 - see train
+    service: Service,
+    source: Annotated[Path, typer.Option("--input", "-i", help="File with a JSON document in each line.")],
+    out: Annotated[Path, typer.Option(help="File for the answers, one line each; written whole or not.")],
+    model: Annotated[str, typer.Option(help="Version, stage or digest.")] = "candidate",
+    stack: Stack = "local",
+    store: Store = "folder",
+    as_json: Json = False,
+) -> None:
+    """Answer a file of requests with a registered model, as the service would answer each of them.
+
+    A line that breaks the schema is answered with its problems; the others are answered all the same.
+    """
+    from infra.ops import lifecycle
+
+    done = lifecycle.batch(service, settings_of(stack), store, name=model, source=source, out=out)
+    if as_json:
+        screen.json(done)
+        return
+    screen.out.print(
+        f"{done['answered']} answered, {done['refused']} refused, by {done['model_digest']}: {out}"
+    )
+
+
 @registry_app.command("list")
 def registry_list(
     service: Service, stack: Stack = "local", store: Store = "folder", as_json: Json = False

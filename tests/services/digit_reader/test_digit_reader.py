@@ -16,8 +16,9 @@ import pytest
 from services.digit_reader import dataset, training
 from services.digit_reader.features import FEATURES, encode
 from services.digit_reader.likeness import Likeness, fit
+from services.digit_reader.pipeline import PIPELINE
 from services.digit_reader.schema import DARKEST, SIDE, Image
-from services.lifecycle import gates
+from services.lifecycle import gates, inference
 from services.readiness import contract_file
 from services.readiness.figures import of_record
 from services.readiness.model import verify
@@ -160,3 +161,21 @@ def test_likeness_is_the_same_after_writing_and_flags_the_designed_share() -> No
 def test_the_service_is_short() -> None:
     for path in ROOT.glob("services/*/service.py"):
         assert len(path.read_text().splitlines()) <= 150, path
+
+
+@pytest.mark.serving
+def test_real_time_and_a_file_are_answered_alike(client, bento) -> None:
+    images = dataset.images(dataset.frame())[:40]
+    lines = [image.model_dump_json() for image in images]
+    scorer = PIPELINE.scorer(bento / "src/services/digit_reader/model")
+
+    in_a_file = list(inference.batch(scorer, lines))
+    waited_for = [client.post("/v1/decisions", json=json.loads(line)).json() for line in lines]
+
+    for number, (one, other) in enumerate(zip(in_a_file, waited_for, strict=True), start=1):
+        assert one.pop("line") == number
+        assert other.pop("request_id")
+        # Rows are added up in another order in a batch; 32 bits round at the seventh digit.
+        for figure in ("confidence", "unlikeness"):
+            assert one.pop(figure) == pytest.approx(other.pop(figure), abs=1e-6)
+        assert one == other

@@ -1,0 +1,100 @@
+"""One model answers the same alone, in a file, and from a queue."""
+
+import json
+from collections.abc import Sequence
+
+import boto3
+import pytest
+from moto import mock_aws
+from pydantic import BaseModel, ConfigDict
+
+from services.lifecycle import inference
+from services.lifecycle.inference import BATCH_ROWS, Scorer, batch, stream
+
+
+class Number(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    value: int
+
+
+def halves(numbers: Sequence[Number]) -> list[dict]:
+    return [{"half": number.value / 2} for number in numbers]
+
+
+SCORER = Scorer(schema=Number, answers=halves, model_digest="sha256:1")
+LINES = [json.dumps({"value": n}) if n % 7 else f'{{"value": "secret-{n}"}}' for n in range(BATCH_ROWS + 40)]
+
+
+def alone(line: str) -> dict:
+    return SCORER.score([line])[0]
+
+
+def test_a_file_is_answered_as_each_line_alone() -> None:
+    found = list(batch(SCORER, [LINES[0], "  \n", *LINES[1:]]))
+
+    assert [one.pop("line") for one in found] == [1, *range(3, len(LINES) + 2)]
+    assert found == [alone(line) for line in LINES]
+    assert found[1] == {"half": 0.5, "model_digest": "sha256:1"}
+
+
+def test_a_broken_line_names_its_problem_and_never_its_value() -> None:
+    found = alone('{"value": "secret-0", "key-of-mine": 1}')
+
+    assert found["error"] == "invalid"
+    assert {one["field"] for one in found["problems"]} == {"value", "(unknown field)"}
+    assert "secret" not in json.dumps(found)
+    assert "mine" not in json.dumps(found)
+    assert alone("{")["error"] == "invalid"
+
+
+@pytest.fixture
+def queues(monkeypatch):
+    monkeypatch.setattr(inference, "WAIT_SECONDS", 0)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("sqs", region_name="eu-central-1")
+        made = [client.create_queue(QueueName=name)["QueueUrl"] for name in ("requests", "answers")]
+        yield client, *made
+
+
+def received(client, queue) -> list[dict]:
+    found = []
+    while got := client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+        found += [json.loads(message["Body"]) for message in got]
+    return found
+
+
+def test_a_queue_is_answered_as_a_file(queues) -> None:
+    client, requests, answers = queues
+    sent = {
+        client.send_message(QueueUrl=requests, MessageBody=line)["MessageId"]: line for line in LINES[:25]
+    }
+
+    counts = stream(SCORER, client, requests, answers, rounds=5)
+
+    found = {one.pop("message"): one for one in received(client, answers)}
+    assert counts == {"answered": 25, "left": 0}
+    assert found == {message: alone(line) for message, line in sent.items()}
+    assert received(client, requests) == []
+
+
+def test_what_could_not_be_answered_comes_back(queues) -> None:
+    client, requests, answers = queues
+    client.set_queue_attributes(QueueUrl=requests, Attributes={"VisibilityTimeout": "0"})
+    for line in LINES[:3]:
+        client.send_message(QueueUrl=requests, MessageBody=line)
+
+    class Half:
+        """A client whose second queue takes the first entry only."""
+
+        receive_message, delete_message = client.receive_message, client.delete_message
+
+        @staticmethod
+        def send_message_batch(**given):
+            return client.send_message_batch(**(given | {"Entries": given["Entries"][:1]}))
+
+    counts = stream(SCORER, Half(), requests, answers, rounds=1)
+    assert (counts["answered"], counts["left"]) == (1, 2)
+    assert stream(SCORER, client, requests, answers, rounds=3)["answered"] == 2
+    assert len(received(client, answers)) == 3
