@@ -15,7 +15,7 @@ from typing import Any
 from moto.moto_proxy.proxy3 import MotoRequestHandler
 from werkzeug.exceptions import HTTPException
 
-from infra.local.aws_api import actions, bucket_judge, completions, determinism
+from infra.local.aws_api import actions, bucket_judge, completions, determinism, rpc_cbor
 from infra.local.aws_api.journal import Journal, Record
 from infra.local.aws_api.small_services import SmallServices
 
@@ -115,6 +115,11 @@ class Emulator:
             LostJournalError: The change could not be written down (full disk).
         """
         lower = {name.lower(): value for name, value in headers.items()}
+        if rpc_cbor.is_spoken(lower, path):
+            spoken, document = rpc_cbor.as_json(path, headers, body)
+            answer = self.handle(method, host, "/", spoken, document)
+            found, said = rpc_cbor.as_cbor(path, answer.status, answer.body)
+            return Answer(answer.status, found, said)
         with self._lock:
             if not actions.may_change(method, path, lower, body):
                 return self._ask(method, host, path, dict(headers), body)
