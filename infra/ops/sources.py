@@ -90,7 +90,8 @@ def of(settings: Settings) -> dict[str, str]:
 
 
 def _part(parent: str, name: str) -> str:
-    return name if not parent or "pulumi:pulumi:Stack" in parent else parent.rsplit("::", 1)[-1]
+    kind, _, parent_name = parent.rpartition("::")
+    return name if not parent or kind.endswith("pulumi:pulumi:Stack") else parent_name
 
 
 def _place(uri: str, line: int) -> str:
