@@ -32,7 +32,8 @@ def as_json(path: str, headers: Mapping[str, str], body: bytes) -> tuple[dict[st
     """Return headers and body of the same request in the JSON protocol; its path is ``/``."""
     found = _PATH.fullmatch(path)
     assert found is not None
-    said: Any = RpcV2CBORParser()._initial_body_parse(body) or {}  # noqa: SLF001 - botocore's only decoder
+    parser: Any = RpcV2CBORParser()  # its decoder is not public, and botocore has no other
+    said = parser._initial_body_parse(body) or {}  # noqa: SLF001 - as said
     kept = {k: v for k, v in headers.items() if k.lower() not in {HEADER, "accept", "content-length"}}
     kept = {k: v for k, v in kept.items() if k.lower() != "content-type"}
     kept |= {
@@ -47,7 +48,7 @@ def as_cbor(path: str, status: int, body: bytes) -> tuple[dict[str, str], bytes]
     found = _PATH.fullmatch(path)
     assert found is not None
     document = json.loads(body) if body else {}
-    serializer = RpcV2CBORSerializer()
+    serializer: Any = RpcV2CBORSerializer()
     said = bytearray()
     headers = {HEADER: PROTOCOL, "Content-Type": "application/cbor"}
     shape: Any = _model(_SERVICES[found["target"]]).operation_model(found["operation"]).output_shape
