@@ -76,7 +76,8 @@ REGIONAL: Mapping[str, Lister] = {
         given={"includeShadowTrails": False},
     ),
     "cloudwatch/alarm": _listed(
-        "cloudwatch/alarm", "describe_alarms", "MetricAlarms", _field("AlarmName"), _field("AlarmArn")
+        "cloudwatch/alarm", "describe_alarms", "MetricAlarms", _field("AlarmName"), _field("AlarmArn"),
+        tagged=True,
     ),
     "config/recorder": _listed(
         "config/recorder", "describe_configuration_recorders", "ConfigurationRecorders", _field("name"),
@@ -89,7 +90,9 @@ REGIONAL: Mapping[str, Lister] = {
         "ecr/repository", "describe_repositories", "repositories", _field("repositoryName"),
         _field("repositoryArn"), tagged=True,
     ),
-    "events/rule": _listed("events/rule", "list_rules", "Rules", _field("Name"), _field("Arn")),
+    "events/rule": _listed(
+        "events/rule", "list_rules", "Rules", _field("Name"), _field("Arn"), tagged=True
+    ),
     "glue/database": _listed(
         "glue/database", "get_databases", "DatabaseList", _field("Name"), _field("Name")
     ),

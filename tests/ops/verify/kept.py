@@ -30,7 +30,9 @@ def _facts(settings: Settings) -> dict[str, Documents]:
     return {
         "key": _keys(settings),
         "bucket": _buckets(settings),
-        "account": {settings.aws.account_id: {"account": settings.aws.account_id, "public_access": CLOSED}},
+        "account": {
+            "a": {"account": settings.aws.account_id, "public_access": CLOSED, "volumes": True},
+        },
         "table": {
             name: {
                 "class": name,
@@ -175,7 +177,7 @@ def _cluster(settings: Settings) -> dict[str, Documents]:
         "break-glass": "plinth-break-glass",
         "ml-engineer": settings.gpu.group,
         "operator": "plinth-operators",
-    }
+    } | ({"ci-deploy": "plinth-deployers"} if settings.identity.repository else {})
     return {
         "cluster": {
             "c": {
@@ -192,6 +194,10 @@ def _cluster(settings: Settings) -> dict[str, Documents]:
                 "addons": dict(settings.cluster.addons),
                 "protected": settings.cluster.deletion_protection,
             }
+        },
+        "alarm": {
+            name: {"alarm": name, "on": True, "topics": ["alerts"], "at": 1.0, "filters": 1}
+            for name in ("break-glass-use-account", "break-glass-use-cluster")
         },
         "entry": {duty: {"duty": duty, "groups": [group], "policies": []} for duty, group in groups.items()},
         "pod-identity": {

@@ -43,6 +43,7 @@ def _entries(settings: Settings, entry: Document) -> Wants:
     groups = {
         "auditor": ["plinth-auditors"],
         "break-glass": ["plinth-break-glass"],
+        "ci-deploy": ["plinth-deployers"],
         "ml-engineer": [settings.gpu.group],
         "operator": ["plinth-operators"],
     }
@@ -127,7 +128,13 @@ PROMISES: tuple[Promise, ...] = (
         read="eks DescribeAccessEntry, ListAssociatedAccessPolicies",
         of="entry",
         wants=_entries,
-        required=lambda _: [{"duty": duty} for duty in ("auditor", "break-glass", "ml-engineer", "operator")],
+        required=lambda settings: [
+            {"duty": duty}
+            for duty in (
+                *("auditor", "break-glass", "ml-engineer", "operator"),
+                *(("ci-deploy",) if settings.identity.repository else ()),
+            )
+        ],
     ),
     Promise(
         id="workloads-have-identities",

@@ -97,6 +97,24 @@ PROMISES: tuple[Promise, ...] = (
         required=_duties,
     ),
     Promise(
+        id="emergency-role-is-loud",
+        says="Whoever takes over the emergency role, or uses it in the cluster, raises an alarm with people",
+        design="identity",
+        read="cloudwatch DescribeAlarms; logs DescribeMetricFilters",
+        of="alarm",
+        among=lambda _, alarm: str(alarm["alarm"]).startswith("break-glass-use"),
+        wants=lambda _, __: {
+            "on": Is(value=True),
+            "topics": Is(["alerts"]),
+            "at": AtLeast(1),
+            "filters": AtLeast(1),
+        },
+        required=lambda settings: [
+            {"alarm": "break-glass-use-cluster"},
+            *([{"alarm": "break-glass-use-account"}] if settings.aws.owns_account else []),
+        ],
+    ),
+    Promise(
         id="workflows-by-federation",
         says="Workflows of the repository come in by OIDC, without keys",
         design="identity",

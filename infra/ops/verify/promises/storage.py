@@ -132,6 +132,15 @@ PROMISES: tuple[Promise, ...] = (
         required=lambda settings: [{"account": settings.aws.account_id}],
     ),
     Promise(
+        id="volumes-encrypted-by-default",
+        says="A volume that nobody thought of is encrypted as well",
+        design="storage",
+        read="ec2 GetEbsEncryptionByDefault",
+        of="account",
+        wants=lambda _, __: {"volumes": Is(value=True)},
+        required=lambda settings: [{"account": settings.aws.account_id}],
+    ),
+    Promise(
         id="bucket-access-logged",
         says="Access to each bucket of data is logged",
         design="storage",

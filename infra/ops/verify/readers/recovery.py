@@ -165,6 +165,29 @@ def _topics(look: Look) -> Documents:
     return found
 
 
+def _alarms(look: Look) -> Documents:
+    found: Documents = {}
+    start = f"plinth-{look.settings.environment}-"
+    filters = look.account.rows("logs", "describe_metric_filters", "metricFilters")
+    for row in look.account.rows("cloudwatch", "describe_alarms", "MetricAlarms"):
+        name = row["AlarmName"]
+        if not look.ours(by_arn(look.account, "cloudwatch", row["AlarmArn"], look.account.region)):
+            continue
+        metric = (row.get("Namespace"), row.get("MetricName"))
+        found[name] = {
+            "alarm": name.removeprefix(start),
+            "on": row["ActionsEnabled"],
+            "topics": sorted(arn.rsplit(":", 1)[-1].removeprefix(start) for arn in row["AlarmActions"]),
+            "at": row.get("Threshold"),
+            "filters": sum(
+                metric == (change["metricNamespace"], change["metricName"])
+                for entry in filters
+                for change in entry["metricTransformations"]
+            ),
+        }
+    return found
+
+
 def _repositories(look: Look) -> Documents:
     found: Documents = {}
     for row in look.account.rows("ecr", "describe_repositories", "repositories"):
@@ -187,5 +210,6 @@ KINDS = {
     "budget": _budgets,
     "anomalies": _monitors,
     "topic": _topics,
+    "alarm": _alarms,
     "repository": _repositories,
 }

@@ -142,7 +142,11 @@ def _account(look: Look) -> Documents:
         lambda answer: _four(answer["PublicAccessBlockConfiguration"]),
         "NoSuchPublicAccessBlockConfiguration",
     )
-    return {number: {"account": number, "public_access": block}}
+    volumes = asked(
+        look.account.client("ec2").get_ebs_encryption_by_default,
+        lambda answer: bool(answer["EbsEncryptionByDefault"]),
+    )
+    return {number: {"account": number, "public_access": block, "volumes": volumes}}
 
 
 def _tables(look: Look) -> Documents:
