@@ -18,6 +18,7 @@ _READS = (
     "logs:ListTagsForResource", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
     "s3:GetLifecycleConfiguration",
     "s3:GetReplicationConfiguration", "s3:ListBucket", "securityhub:Describe*", "securityhub:Get*",
+    "servicequotas:Get*", "servicequotas:List*",
     "sns:GetTopicAttributes", "sns:List*", "sts:GetCallerIdentity",
 )  # fmt: skip
 """What a preview has to see of an account's configuration; no object, no item, no log event."""

@@ -11,7 +11,7 @@ from typing import Any
 from infra import gate
 from infra.errors import Exit, PlinthError, RefusedError
 from infra.local import isolation, session, toolchain
-from infra.ops import adopt, baseline, contracts, environment, releases, reports, sources, state
+from infra.ops import adopt, baseline, contracts, environment, preflight, releases, reports, sources, state
 from infra.ops.account import Account
 from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
@@ -195,6 +195,9 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
         PlinthError: The change failed; what was done stands in the state and the next up goes on.
     """
     stack = ready.settings.environment
+    if ready.settings.gpu.pools:
+        with steps.step("quotas"):
+            preflight.require(preflight.look(ready.settings))
     planned = preview(ready, steps)
     if not planned.changes and not ready.behind:
         return planned, None

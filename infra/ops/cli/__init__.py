@@ -19,6 +19,7 @@ from infra.ops.cli import (
     money,
     policy,
     previews,
+    quotas,
     tools,
     upkeep,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "money",
     "policy",
     "previews",
+    "quotas",
     "tools",
     "upkeep",
 ]

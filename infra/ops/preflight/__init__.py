@@ -1,22 +1,22 @@
 """Before an ``up``: has the account what the GPU pools need? Refused with the number that is missing."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from infra import naming, network_plan
 from infra.errors import PlinthError, RefusedError
-from infra.gpu_instances import INSTANCES
-from infra.local.paths import repo_root
-from infra.ops.preflight import quota
+from infra.ops import account
+from infra.ops.preflight import quota, reading
 from infra.settings import Settings
 
-READ_SECONDS = 120
-"""Seconds for the reading of an account: about ten requests, each repeated by boto3 up to five times."""
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+NEEDED = (
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeInstances",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
+    "servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota",
+)
+"""What whoever runs a preflight must be allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,45 +70,39 @@ class Report:
         }
 
 
-def look(settings: Settings, environ: Mapping[str, str]) -> Report:
-    """Ask the account of a stack.
-
-    Args:
-        settings: Settings of the stack.
-        environ: Environment with the credentials; that of an emulated stack leads to the local AWS API only.
+def look(settings: Settings) -> Report:
+    """Ask the account of a stack: the local AWS API, or AWS with the caller's own credentials.
 
     Raises:
         PlinthError: The account cannot be asked, or it is not the stack's.
     """
     pools, region = settings.gpu.pools, settings.aws.region
     wanted = quota.demands(pools)
-    zones = [
-        f"{region}{letter}" for letter in network_plan.ZONES[region][: settings.network.zones]
-    ]  # as the network is planned
-    answer = _ask(
-        {
-            "account": settings.aws.account_id,
-            "region": region,
-            "codes": [demand.quota.code for demand in wanted],
-            "kinds": sorted({kind for pool in pools.values() for kind in pool.instance_types}),
-            "cluster": naming.cluster(settings.environment),
-            "pools": [f"gpu-{name}" for name in pools],
-        },
-        environ,
-        settings,
-    )
-    account = quota.Account(
-        limits={code: quota.Limit(**limit) for code, limit in answer["limits"].items()},
-        running=[_instance(one) for one in answer["running"]],
-        zones={kind: frozenset(found) for kind, found in answer["zones"].items()},
-    )
+    # As the network is planned.
+    zones = [f"{region}{letter}" for letter in network_plan.ZONES[region][: settings.network.zones]]
+    asked = account.Account.of(settings)
+    try:
+        has = reading.read(
+            asked.client("service-quotas"),
+            asked.client("ec2"),
+            codes=[demand.quota.code for demand in wanted],
+            kinds={kind for pool in pools.values() for kind in pool.instance_types},
+            cluster=naming.cluster(settings.environment),
+            pools=[f"gpu-{name}" for name in pools],
+        )
+    except account.UNANSWERED as error:
+        raise PlinthError(
+            f"The quotas of account {settings.aws.account_id} could not be read: {account.reason(error)}.",
+            where=f"preflight of stack '{settings.environment}', region {region}",
+            fix=f"Use a role that may do {', '.join(NEEDED)}; those of CI may.",
+        ) from None
     return Report(
         stack=settings.environment,
-        account=answer["account"],
+        account=settings.aws.account_id,
         region=region,
-        rows=quota.judge(wanted, account, region=region),
-        gaps=quota.unoffered(pools, account, zones),
-        nowhere=quota.nowhere(pools, account, zones),
+        rows=quota.judge(wanted, has, region=region),
+        gaps=quota.unoffered(pools, has, zones),
+        nowhere=quota.nowhere(pools, has, zones),
     )
 
 
@@ -144,56 +138,4 @@ def require(report: Report) -> None:
         + "\n         or lower max_nodes. An answer takes minutes to days; then run the same command again."
         if commands
         else "Wait for the answer, choose other instance types, or lower max_nodes.",
-    )
-
-
-def _instance(row: dict[str, Any]) -> quota.Running:
-    """Return a running instance; what the API leaves out of its CPUs comes from the table."""
-    known = INSTANCES.get(row["kind"])
-    return quota.Running(**{**row, "vcpus": row["vcpus"] or (known.vcpus if known else 0)})
-
-
-def _ask(question: dict[str, Any], environ: Mapping[str, str], settings: Settings) -> dict[str, Any]:
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "infra.ops.preflight.reading"],
-            input=json.dumps(question),
-            env=dict(environ),
-            cwd=repo_root(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=READ_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise _unasked(settings, f"it did not answer within {READ_SECONDS} s", "Try again.") from None
-    if done.returncode:
-        raise _unasked(
-            settings, done.stderr.strip().rpartition("\n")[2], "This is a bug; report the line above."
-        )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    if "error" in answer:
-        at = f" at {answer['operation']}" if answer["operation"] else ""
-        needs = (
-            "The role needs servicequotas:GetServiceQuota, servicequotas:GetAWSDefaultServiceQuota, "
-            "servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota, ec2:DescribeInstances and "
-            "ec2:DescribeInstanceTypeOfferings."
-            if answer["error"] in _DENIED
-            else f"Get credentials of account {settings.aws.account_id}, then run the same command again."
-        )
-        raise _unasked(settings, f"{answer['error']}{at}", needs)
-    if answer["account"] != settings.aws.account_id:
-        raise _unasked(
-            settings,
-            f"the credentials are of account {answer['account']}",
-            f"Get credentials of account {settings.aws.account_id}.",
-        )
-    return answer
-
-
-def _unasked(settings: Settings, reason: str, fix: str) -> PlinthError:
-    return PlinthError(
-        f"The quotas of account {settings.aws.account_id} could not be read: {reason}.",
-        where=f"preflight of stack '{settings.environment}', region {settings.aws.region}",
-        fix=fix,
     )

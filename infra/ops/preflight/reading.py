@@ -1,50 +1,23 @@
-"""Reads what an account has, as a process of its own: ``python -m infra.ops.preflight.reading``.
+"""Reads what an account has of quotas, running GPU instances and offered types."""
 
-It takes a question as JSON on standard input and prints the answer as JSON. A process of its own, because
-what it can reach is decided by its environment alone: that of an emulated stack leads to loopback only.
-"""
-
-import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from infra.gpu_instances import INSTANCES
+from infra.ops.preflight.quota import Account, Limit, Running, quota_of
 
 SERVICE = "ec2"
-_FAMILIES = ["g*", "p*", "vt*"]
 _PENDING = ("PENDING", "CASE_OPENED")
 """States of a request for more that nobody has answered yet (Service Quotas API)."""
 
 
-def read(session: Any, question: dict[str, Any]) -> dict[str, Any]:
-    """Return what an account has.
+def limit(quotas: Any, code: str) -> Limit:
+    """Return what the account has of a quota, and what was asked for and is not answered yet.
 
     Args:
-        session: Session of boto3.
-        question: ``account`` that is expected, ``region``, ``codes`` of quotas, ``kinds`` of instances,
-            ``cluster`` and ``pools`` of the stack.
+        quotas: Client of Service Quotas.
+        code: Code of the quota.
     """
-    config = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=10, read_timeout=30)
-
-    def client(service: str) -> Any:
-        return session.client(service, region_name=question["region"], config=config)
-
-    account = str(client("sts").get_caller_identity()["Account"])
-    if account != question["account"]:
-        return {"account": account}  # whose numbers would mean nothing
-    quotas, ec2 = client("service-quotas"), client("ec2")
-    return {
-        "account": account,
-        "limits": {code: _limit(quotas, code) for code in question["codes"]},
-        "running": list(_running(ec2, cluster=question["cluster"], pools=set(question["pools"]))),
-        "zones": _zones(ec2, question["kinds"]),
-    }
-
-
-def _limit(quotas: Any, code: str) -> dict[str, Any]:
     try:
         found = quotas.get_service_quota(ServiceCode=SERVICE, QuotaCode=code)["Quota"]
     except quotas.exceptions.NoSuchResourceException:
@@ -57,54 +30,66 @@ def _limit(quotas: Any, code: str) -> dict[str, Any]:
         for request in page["RequestedQuotas"]
         if request["Status"] in _PENDING
     ]
-    return {"vcpus": int(found["Value"]), "asked": max(asked, default=None)}
+    return Limit(vcpus=int(found["Value"]), asked=max(asked, default=None))
 
 
-def _running(ec2: Any, *, cluster: str, pools: set[str]) -> Iterator[dict[str, Any]]:
+def running(ec2: Any, *, cluster: str, pools: Iterable[str]) -> Iterator[Running]:
+    """Give the instances of the account that count under a quota of GPU instances.
+
+    Args:
+        ec2: Client of EC2.
+        cluster: Name of the stack's cluster.
+        pools: Its GPU pools, as their nodes' tag names them.
+    """
+    own_pools = frozenset(pools)
     pages = ec2.get_paginator("describe_instances").paginate(
-        Filters=[
-            {"Name": "instance-state-name", "Values": ["pending", "running"]},
-            {"Name": "instance-type", "Values": _FAMILIES},
-        ]
+        Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     )
     for page in pages:
         for reservation in page["Reservations"]:
             for instance in reservation["Instances"]:
+                spot = instance.get("InstanceLifecycle") == "spot"
+                if quota_of(instance["InstanceType"], spot=spot) is None:
+                    continue
                 tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-                own = tags.get("eks:cluster-name") == cluster and tags.get("plinth:pool") in pools
-                cpu = instance.get("CpuOptions") or {}
-                yield {
-                    "kind": instance["InstanceType"],
-                    "vcpus": int(cpu.get("CoreCount", 0)) * int(cpu.get("ThreadsPerCore", 0)),
-                    "spot": instance.get("InstanceLifecycle") == "spot",
-                    "pool": tags["plinth:pool"] if own else "",
-                }
+                own = tags.get("eks:cluster-name") == cluster and tags.get("plinth:pool") in own_pools
+                yield Running(
+                    kind=instance["InstanceType"],
+                    vcpus=_vcpus(instance),
+                    spot=spot,
+                    pool=tags["plinth:pool"] if own else "",
+                )
 
 
-def _zones(ec2: Any, kinds: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {kind: [] for kind in kinds}
+def _vcpus(instance: dict[str, Any]) -> int:
+    """Return an instance's virtual CPUs: those of its type, since quotas count what could run on it.
+
+    A type that is not in the table is counted by what the API says of this instance.
+    """
+    known = INSTANCES.get(instance["InstanceType"])
+    cpu = instance.get("CpuOptions") or {}
+    return known.vcpus if known else int(cpu.get("CoreCount", 0)) * int(cpu.get("ThreadsPerCore", 0))
+
+
+def zones(ec2: Any, kinds: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return instance type to the zones of the region in which it is offered."""
+    wanted = sorted(kinds)
+    found: dict[str, set[str]] = {kind: set() for kind in wanted}
     pages = ec2.get_paginator("describe_instance_type_offerings").paginate(
-        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": kinds}]
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": wanted}]
     )
     for page in pages:
         for offering in page["InstanceTypeOfferings"]:
-            found.setdefault(offering["InstanceType"], []).append(offering["Location"])
-    return {kind: sorted(zones) for kind, zones in found.items()}
+            found[offering["InstanceType"]].add(offering["Location"])
+    return {kind: frozenset(of) for kind, of in found.items()}
 
 
-def main() -> int:
-    """Answer one question; what goes wrong is part of the answer."""
-    question = json.loads(sys.stdin.read())
-    try:
-        answer = read(boto3.Session(), question)
-    except ClientError as error:
-        failed = error.response.get("Error", {})
-        answer = {"error": failed.get("Code", "Unknown"), "operation": error.operation_name}
-    except BotoCoreError as error:
-        answer = {"error": type(error).__name__, "operation": ""}
-    sys.stdout.write(json.dumps(answer))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+def read(
+    quotas: Any, ec2: Any, *, codes: Iterable[str], kinds: Iterable[str], cluster: str, pools: Iterable[str]
+) -> Account:
+    """Return all that a preflight needs to know of an account."""
+    return Account(
+        limits={code: limit(quotas, code) for code in codes},
+        running=list(running(ec2, cluster=cluster, pools=pools)),
+        zones=zones(ec2, kinds),
+    )

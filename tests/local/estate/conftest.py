@@ -14,12 +14,16 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi.runtime import mocks
+from pulumi_kubernetes import Provider
 
+from infra.components.restricted_namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from infra.local import session, toolchain
 from infra.local.control_plane import bootstrap
 from infra.local.control_plane.kube_api import KubeApi, KubeError
 from infra.local.session.preparation import TOOLCHAIN_PARTS
 from infra.local.supervisor.layout import Site
+from infra.settings import Settings
+from infra.wiring import gpu
 
 PARTS = ("etcd", "apiserver", "controller-manager", "scheduler", "nodes")
 PLURALS = {
@@ -39,6 +43,30 @@ PLURALS = {
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
 }
+
+
+QUOTA = 6
+_ORDER = {"Namespace": 0, "DaemonSet": 2}
+"""Namespaces first; pods when all that they need is there."""
+PROBE: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "probe"},
+    "spec": {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "containers": [
+            {
+                "name": "main",
+                "image": f"example.invalid/training@sha256:{'a' * 64}",
+                "resources": {"limits": {"nvidia.com/gpu": "1", "cpu": "1", "memory": "1Gi"}},
+                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            }
+        ],
+    },
+}
+"""A pod that is refused in both namespaces of GPUs, once their policies are in force."""
 
 
 class Cluster:
@@ -150,3 +178,53 @@ def cluster() -> Iterator[Cluster]:
             yield Cluster(bootstrap.api(Site.load(home / "local" / "site.json")))
         finally:
             session.stop(purge=True)
+
+
+@pytest.fixture(scope="session")
+def gated(cluster: Cluster) -> Cluster:
+    """Apply the program's own resources of GPU work and of GPU nodes, and a namespace of other people."""
+    raw = {
+        "owner": "risk-platform",
+        "cost_centre": "4711",
+        "aws": {"account_id": "123456789012", "region": "eu-central-1", "emulated": True},
+        "gateway": {"domain": "plinth.localhost"},
+        "gpu": {
+            "quota": QUOTA,
+            "pools": {"a10g": {"instance_types": ["g5.12xlarge"], "hours_per_month": 60}},
+        },
+    }
+    settings = Settings.parse(raw, stack="local", environ={})
+
+    def program() -> None:
+        opts = pulumi.ResourceOptions(providers=[Provider("kubernetes")])
+        RestrictedNamespace(
+            "serving-namespace",
+            RestrictedNamespaceArgs(namespace_name="serving", pods=20, cpu_cores=64, memory_gib=64),
+            opts,
+        )
+        gpu.gate(settings, opts)
+        gpu.system(settings, opts)
+
+    made = [resource.inputs for resource in _recorded(program) if resource.type.startswith("kubernetes:")]
+    for manifest in sorted(made, key=lambda inputs: _ORDER.get(inputs["kind"], 1)):
+        cluster.apply(manifest)
+    for space in ("gpu", "serving", "gpu-system"):
+        accounts = f"/api/v1/namespaces/{space}/serviceaccounts/default"
+        cluster.until(lambda path=accounts: exists(cluster, path))  # type: ignore[misc]
+    # A quota counts only when its controller has seen it.
+    quota = "/api/v1/namespaces/gpu/resourcequotas/gpu"
+    cluster.until(lambda: "hard" in cluster.api.get(quota).get("status", {}))
+    # Admission policies take effect a moment after they are made.
+    for space, reason in (("gpu", "needs the label"), ("gpu-system", "by their digests")):
+        cluster.until(
+            lambda space=space, reason=reason: reason in (cluster.create_pod(space, PROBE, dry=True) or "")
+        )  # type: ignore[misc]
+    return cluster
+
+
+def exists(cluster: Cluster, path: str) -> bool:
+    """Tell whether an object is there."""
+    try:
+        return bool(cluster.api.get(path))
+    except KubeError:
+        return False

@@ -4,16 +4,15 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import pulumi
 import pytest
-from pulumi_kubernetes import Provider
 
-from infra.components.gpu_gate import COST_LABEL, SERVICE_ACCOUNT, GpuGate, GpuGateArgs
-from infra.components.restricted_namespace import RestrictedNamespace, RestrictedNamespaceArgs
+from infra.components.gpu_gate import COST_LABEL, SERVICE_ACCOUNT
+from infra.local.nodes import GPU_POOL
 
 pytestmark = pytest.mark.local
 
 QUOTA = 6
+"""As the fixture ``gated`` sets it."""
 TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
 GOOD: dict[str, Any] = {
     "apiVersion": "v1",
@@ -51,48 +50,6 @@ def without_gpu(pod: dict[str, Any]) -> None:
         del amounts["nvidia.com/gpu"]
 
 
-@pytest.fixture(scope="module")
-def gated(cluster: Any, recorded: Any) -> Any:
-    """The very resources of the program, applied; and two more namespaces of other people."""
-
-    def program() -> None:
-        opts = pulumi.ResourceOptions(providers=[Provider("kubernetes")])
-        for space, pods in (("gpu", 20), ("serving", 20)):
-            RestrictedNamespace(
-                f"{space}-namespace",
-                RestrictedNamespaceArgs(namespace_name=space, pods=pods, cpu_cores=64, memory_gib=64),
-                opts,
-            )
-        GpuGate(
-            "gpu-gate",
-            GpuGateArgs(
-                namespace="gpu", namespace_name="gpu", group="gpu-users", quotas={"nvidia.com/gpu": QUOTA}
-            ),
-            opts,
-        )
-
-    made = [resource.inputs for resource in recorded(program) if resource.type.startswith("kubernetes:")]
-    for manifest in sorted(made, key=lambda inputs: inputs["kind"] != "Namespace"):
-        cluster.apply(manifest)
-    for space in ("gpu", "serving"):
-        accounts = f"/api/v1/namespaces/{space}/serviceaccounts/default"
-        cluster.until(lambda path=accounts: exists(cluster, path))
-    # A quota counts only when its controller has seen it.
-    quota = "/api/v1/namespaces/gpu/resourcequotas/gpu"
-    cluster.until(lambda: "hard" in cluster.api.get(quota).get("status", {}))
-    # Admission policies take effect a moment after they are made.
-    probe = changed(lambda pod: pod["metadata"].pop("labels"))
-    cluster.until(lambda: (cluster.create_pod("gpu", probe, dry=True) or "").find(COST_LABEL) >= 0)
-    return cluster
-
-
-def exists(cluster: Any, path: str) -> bool:
-    try:
-        return bool(cluster.api.get(path))
-    except Exception:  # noqa: BLE001 - not there yet
-        return False
-
-
 def test_an_allowed_gpu_pod_lands_on_a_gpu_node(gated: Any) -> None:
     assert gated.create_pod("gpu", GOOD) is None
 
@@ -101,7 +58,7 @@ def test_an_allowed_gpu_pod_lands_on_a_gpu_node(gated: Any) -> None:
 
     gated.until(lambda: node() != "")
     labels = gated.api.get(f"/api/v1/nodes/{node()}")["metadata"]["labels"]
-    assert labels["plinth.dev/pool"] == "gpu"
+    assert labels["plinth.dev/pool"] == GPU_POOL
 
 
 def test_a_pod_without_a_gpu_stays_away_from_gpu_nodes(gated: Any) -> None:
