@@ -3,8 +3,13 @@
 from typing import Any
 
 import pytest
+import yaml
 
+from infra.errors import RefusedError
+from infra.local.paths import repo_root
+from infra.ops import account, preflight
 from infra.ops.preflight import quota, reading
+from infra.settings import Settings
 
 
 def test_a_quota_has_a_value_of_the_account_or_the_default_and_grows_when_asked(aws: Any) -> None:
@@ -65,3 +70,38 @@ def test_running_instances_and_offered_types_are_read(shared: Any) -> None:
     ]
     assert zones["g5.12xlarge"] == {f"eu-central-1{letter}" for letter in "abc"}
     assert zones["z9.xlarge"] == frozenset()
+
+
+def test_a_stack_s_account_is_looked_at_and_a_too_small_quota_is_refused_by_number(
+    shared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = account.Account(
+        account_id="123456789012",
+        region="eu-west-1",  # not the other tests' region, in which instances run
+        emulated=True,
+        proxy=shared.url,
+        authority=str(shared.folder / "aws-ca.crt"),
+    )
+    monkeypatch.setattr(account.Account, "of", lambda _: local)
+    raw = yaml.safe_load((repo_root() / "stacks" / "Pulumi.local.yaml").read_text(encoding="utf-8"))["config"]
+    values = {key.removeprefix("plinth:"): value for key, value in raw.items()}
+    values["aws"]["region"], values["recovery"] = "eu-west-1", {}
+
+    def report(nodes: int) -> preflight.Report:
+        values["gpu"]["pools"]["a10g"] |= {"max_nodes": nodes, "hours_per_month": 10}
+        return preflight.look(Settings.parse(values, stack="local", environ={}))
+
+    fits, too_much = report(2), report(5)
+
+    assert fits.ok
+    preflight.require(fits)
+    with pytest.raises(RefusedError, match="112 vCPUs are missing in quota 'Running On-Demand G and VT"):
+        preflight.require(too_much)
+    (row,) = too_much.rows
+    words = row.command.split()
+    local.client("service-quotas").request_service_quota_increase(
+        ServiceCode=words[words.index("--service-code") + 1],
+        QuotaCode=words[words.index("--quota-code") + 1],
+        DesiredValue=float(words[words.index("--desired-value") + 1]),
+    )
+    assert report(5).ok, "what the command asks for is enough"
