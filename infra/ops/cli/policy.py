@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from infra.errors import Exit, PlinthError
-from infra.ops.cli.base import Json, policy_app
+from infra.ops.cli.base import Json, Stack, policy_app
 from infra.ops.console import screen
 
 Environment = Annotated[
@@ -183,3 +183,44 @@ def policy_coverage(as_json: Json = False) -> None:
                     screen.out.print(f"            {len(item.missing) - SHOWN} more; --json lists all")
     if any(item.met is False for item in items):
         raise typer.Exit(Exit.FAILED)
+
+
+@policy_app.command("audit")
+def policy_audit(stack: Stack = "local", as_json: Json = False) -> None:
+    """Judge what is deployed: properties read from AWS and the cluster just now, by the same controls.
+
+    Says how often that agrees with what the state declares, what is gone, and what the state does not know.
+    Exit codes: 0 nothing blocks, 4 a mandatory control is violated live, 1 something is gone or could not be
+    asked.
+    """
+    with told():
+        from infra.ops import audit as module
+        from infra.ops import changes, emulated
+
+        found = module.audit(changes.stack_settings(emulated.stack_file(stack)))
+    if as_json:
+        screen.json(found.as_json())
+    else:
+        _show_audit(found)
+    if found.judgement.blocking:
+        raise typer.Exit(Exit.REFUSED)
+    if found.gone or found.unseen:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _show_audit(found: Any) -> None:
+    screen.out.print(found.judgement.as_text(), markup=False)
+    kept = ", ".join(f"{kind} ({count})" for kind, count in found.kept.items())
+    for title, rows in (
+        ("declared and live differ", found.differences),
+        ("gone", found.gone),
+        ("not asked", [f"{name}: {why}" for name, why in found.unseen.items()]),
+        ("not in the state", found.strange),
+    ):
+        for row in rows:
+            screen.out.print(f"{title}: {row}", markup=False)
+    screen.out.print(f"Judged as the state has them, for want of a reader: {kept or 'none'}.", markup=False)
+    screen.out.print(
+        f"{found.read} resources read live; declared and live verdicts agree in {found.agreement:.1%} of "
+        f"{found.compared}."
+    )
