@@ -1,6 +1,6 @@
 """Judges each resource with its true values when the engine is about to register it, during an update."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -11,7 +11,7 @@ from policies.core import PolicySettings, Resource, judge_resource, normalise
 from policies.core.values import UNKNOWN_SENTINELS
 from policies.families import FAMILIES
 from policies.judgement import Judgement
-from policies.waivers import apply
+from policies.waivers import Waiver, apply
 from policies.waivers import load as load_waivers
 
 _UNKNOWN = min(UNKNOWN_SENTINELS)
@@ -27,26 +27,41 @@ def install(settings: PolicySettings, seen: frozenset[tuple[str, str]] | None) -
     waivers = load_waivers()
 
     async def transform(args: pulumi.ResourceTransformArgs) -> None:
-        if seen is not None and not args.type_.startswith("pulumi:") and (args.type_, args.name) not in seen:
-            raise RefusedError(
-                f"Resource '{args.name}' ({args.type_}) is registered now, and was not there when the "
-                "program was judged.",
-                where="control judged-before-registered",
-                fix="Make what the program registers depend on its settings alone.",
-            )
-        resource = Resource(
-            urn=f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{args.type_}::{args.name}",
-            type=args.type_,
-            props=normalise(await _plain(args.props)),
-            protect=args.opts.protect is True,
-        )
-        findings = [f for family in FAMILIES for f in judge_resource(family, resource, settings)]
-        applied = apply(findings, waivers, settings.environment, whole=False)
-        judgement = Judgement(findings=applied.findings, settings=settings, judged=1, unjudged={})
-        if judgement.blocking:
-            raise RefusedError(judgement.refusal(), where="control judged-before-registered")
+        await require_allowed(args, settings, seen, waivers)
 
     pulumi.runtime.register_resource_transform(transform)
+
+
+async def require_allowed(
+    args: pulumi.ResourceTransformArgs,
+    settings: PolicySettings,
+    seen: frozenset[tuple[str, str]] | None,
+    waivers: Sequence[Waiver],
+) -> None:
+    """Refuse a resource that nobody judged, or that breaks a mandatory control with its true values.
+
+    Raises:
+        RefusedError: With the reason; the engine then registers nothing.
+    """
+    if seen is not None and not args.type_.startswith("pulumi:") and (args.type_, args.name) not in seen:
+        raise RefusedError(
+            f"Resource '{args.name}' ({args.type_}) is registered now, and was not there when the "
+            "program was judged.",
+            where="control judged-before-registered",
+            fix="Make what the program registers depend on its settings alone.",
+        )
+    resource = Resource(
+        urn=f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{args.type_}::{args.name}",
+        type=args.type_,
+        props=normalise(await _plain(args.props)),
+        protect=args.opts.protect is True,
+    )
+    findings = [f for family in FAMILIES for f in judge_resource(family, resource, settings)]
+    applied = apply(findings, waivers, settings.environment, whole=False)
+    own = tuple(finding for finding in applied.findings if finding.urn == resource.urn)
+    judgement = Judgement(findings=own, settings=settings, judged=1, unjudged={})
+    if judgement.blocking:
+        raise RefusedError(judgement.refusal(), where="control judged-before-registered")
 
 
 async def _plain(value: Any) -> Any:

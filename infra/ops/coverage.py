@@ -80,12 +80,12 @@ def as_json(items: list[Item]) -> dict[str, Any]:
 
 def _stacks() -> dict[str, Settings]:
     return {
-        path.name.removeprefix("Pulumi.").removesuffix(".yaml"): _released(graph.stack_settings(path))
+        path.name.removeprefix("Pulumi.").removesuffix(".yaml"): released(graph.stack_settings(path))
         for path in sorted((repo_root() / "stacks").glob("Pulumi.*.yaml"))
     }
 
 
-def _released(settings: Settings) -> Settings:
+def released(settings: Settings) -> Settings:
     """Return settings whose images come from the account's own registry, as those of a release do."""
     raw = settings.model_dump(mode="json")
     registry = f"{settings.aws.account_id}.dkr.ecr.{settings.aws.region}.amazonaws.com"
