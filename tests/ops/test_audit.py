@@ -133,7 +133,6 @@ def test_a_role_is_read_with_its_trust_and_its_policies(account: Account) -> Non
     assert policy is not None
     assert json.loads(role["assumeRolePolicy"]) == trust
     assert json.loads(policy["policy"]) == rights
-    held = {"role": "r", "policyArn": "a"}
     attached = _read(
         account, "aws:iam/rolePolicyAttachment:RolePolicyAttachment", "x", role="r", policyArn="a"
     )
