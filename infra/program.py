@@ -12,7 +12,7 @@ from infra.iam.key_policies import alerts_grant, logs_grant, trail_grant
 from infra.outputs import Outputs
 from infra.providers import Providers
 from infra.settings import Settings
-from infra.wiring import admission, audit, cluster, cost, foundation, gpu, recovery, storage
+from infra.wiring import audit, cluster, cost, foundation, gpu, recovery, storage
 
 SERVING_PODS = 40
 """Most pods in the serving namespace: twenty services of two, or a few during a rollout."""
@@ -94,7 +94,6 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         topic_arn=watched.topic.arn,
     )
     cluster.workloads(settings, opts, cluster=compute.cluster)
-    admission.build(settings, opts)
     if settings.gpu.pools:
         gpu.gate(settings, opts)
         gpu.copies(settings, opts, key=stores.keys["images"])
