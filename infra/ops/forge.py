@@ -38,6 +38,9 @@ class Forge(Protocol):
     def change_of(self, commit: str) -> int:
         """Return the open change that ends with a commit."""
 
+    def files(self, change: int) -> list[str]:
+        """Return the files that a change touches, under their old names as well."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
@@ -145,6 +148,18 @@ class GitHub:
             self._client.call("POST", f"{self._path}/issues/{change}/comments", {"body": body})["html_url"]
         )
 
+    def files(self, change: int) -> list[str]:
+        """Return the files that a change touches, under their old names as well."""
+        found: list[str] = []
+        for page in range(1, MOST_PAGES + 1):
+            rows = self._client.call(
+                "GET", f"{self._path}/pulls/{change}/files", query={"per_page": 100, "page": page}
+            )
+            found += [row[key] for row in rows for key in ("filename", "previous_filename") if row.get(key)]
+            if len(rows) < 100:  # noqa: PLR2004 - a page that is not full is the last
+                break
+        return found
+
     def _comments(self, change: int) -> Iterator[dict[str, Any]]:
         for page in range(1, MOST_PAGES + 1):
             found = self._client.call(
@@ -218,6 +233,11 @@ class GitLab:
         return _one(
             [one["iid"] for one in found if one["state"] == "opened" and one["sha"] == commit], commit
         )
+
+    def files(self, change: int) -> list[str]:
+        """Return the files that a change touches, under their old names as well."""
+        rows = self._client.call("GET", f"{self._path}/merge_requests/{change}/changes")["changes"]
+        return [row[key] for row in rows for key in ("new_path", "old_path")]
 
 
 def _commit(text: str) -> str:

@@ -121,3 +121,35 @@ def post(
         commit, f"{CONTEXT} ({stack})", "success" if accepted else "failure", description, full or ""
     )
     return Posted(stack=stack, accepted=accepted, description=description, comment=where)
+
+
+def post_all(forge: Forge, reports: Path, *, commit: str, links: str = "", full: str = "") -> list[Posted]:
+    """Post the report of every stack that a change concerns, and set the check of every stack.
+
+    Which stacks it concerns is worked out here, from the forge's own list of files: a preview that left a
+    stack out, for whatever reason, has no report for it, and that fails.
+
+    Args:
+        forge: Where.
+        reports: Folder with ``preview-STACK/report.json`` for each.
+        commit: Last commit of the change.
+        links: Address under which the files can be read.
+        full: Address of the full reports.
+
+    Raises:
+        PlinthError: The forge refuses.
+    """
+    change = forge.change_of(commit)
+    concerned = affected(forge.files(change), stacks())
+    posted = []
+    for stack in stacks():
+        if stack in concerned:
+            report = reports / f"preview-{stack}" / "report.json"
+            posted.append(
+                post(forge, report, stack=stack, change=change, commit=commit, links=links, full=full)
+            )
+        else:
+            said = "does not concern this stack"
+            forge.status(commit, f"{CONTEXT} ({stack})", "success", said, full)
+            posted.append(Posted(stack=stack, accepted=True, description=said, comment=""))
+    return posted

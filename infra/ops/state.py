@@ -45,6 +45,34 @@ def ensure_stack(stack: str) -> None:
     part.replace(path)
 
 
+def begin_from(stack: str, base: Path) -> None:
+    """Put a copy of another state in place of the stack's own, for a preview against it.
+
+    Raises:
+        StateError: There is no such file, or it is no state of this stack.
+    """
+    try:
+        document = json.loads(base.read_text(encoding="utf-8"))
+        named = document["checkpoint"]["stack"].rsplit("/", 1)[-1]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise StateError(
+            "There is no base to compare with: the file is missing, or no state.",
+            where=str(base),
+            fix=f"./plinth ci redact --stack {stack} --state STATE --output {base}",
+        ) from None
+    if named != stack:
+        raise StateError(
+            f"The base is of stack '{named}', not '{stack}'.", where=str(base), fix="Name the right file."
+        )
+    ensure_stack(stack)
+    path = state_file(stack)
+    for attributes in path.parent.glob(f"{path.name}*.attrs"):
+        attributes.unlink()
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(document), encoding="utf-8")
+    part.replace(path)
+
+
 def load(path: Path) -> dict[str, Any] | None:
     """Return the checkpoint in a state file, or None when the file is not a whole one."""
     try:

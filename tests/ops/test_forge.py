@@ -30,8 +30,9 @@ class StandIn:
         self.statuses: list[dict[str, Any]] = []
         self.tokens: set[str] = set()
         self.fails = fails
+        self.files = ["stacks/Pulumi.local.yaml"]
 
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:  # noqa: PLR0911 - one for each call
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:  # noqa: C901, PLR0911 - one for each call
         bare = path.split("?", maxsplit=1)[0]
         for part, code in self.fails.items():
             if part in f"{method} {bare}":
@@ -43,6 +44,10 @@ class StandIn:
             return 200, [{"number": 7, "state": "open", "head": {"sha": COMMIT}}]
         if bare.endswith("/merge_requests"):
             return 200, [{"iid": 7, "state": "opened", "sha": COMMIT}]
+        if bare.endswith("/files"):
+            return 200, [{"filename": path} for path in self.files]
+        if bare.endswith("/changes"):
+            return 200, {"changes": [{"new_path": path, "old_path": path} for path in self.files]}
         if bare == "/user":
             return 200, {"id": 5}
         if method == "GET":
@@ -238,6 +243,43 @@ def test_markup_in_a_report_of_a_fork_stays_text(tmp_path: Path) -> None:
     assert "<img" not in body
     assert "](https://evil" not in body
     assert "@maintainers" not in body
+
+
+def comments(api: str, reports: Path, *more: str) -> Any:
+    options = ["--commit", COMMIT, "--repository", "o/r", "--api", api, *more]
+    return CliRunner(env={"PLINTH_FORGE_TOKEN": "made-up", "NO_COLOR": "1"}).invoke(
+        app, ["ci", "comments", "--reports", str(reports), *options]
+    )
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab"])
+def test_every_stack_gets_its_check_and_the_concerned_ones_a_comment(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "preview-local").mkdir()
+    (tmp_path / "preview-local" / "report.json").write_bytes(GOOD.read_bytes())
+    with standing_in() as (api, seen):
+        done = comments(api, tmp_path, "--forge", kind)
+
+    assert done.exit_code == 0, done.output
+    assert len(seen.comments) == 1
+    assert len(seen.statuses) == len(pull_requests.stacks())
+    assert {status["state"] for status in seen.statuses} == {"success"}
+
+
+def test_a_concerned_stack_without_a_report_fails_whatever_the_others_say(tmp_path: Path) -> None:
+    with standing_in() as (api, seen):
+        seen.files = ["infra/program.py"]
+        (tmp_path / "preview-local").mkdir()
+        (tmp_path / "preview-local" / "report.json").write_bytes(GOOD.read_bytes())
+        done = comments(api, tmp_path)
+
+    assert done.exit_code == Exit.REFUSED
+    states = {status["context"]: status["state"] for status in seen.statuses}
+    assert states.pop("plinth/preview (local)") == "success"
+    assert set(states.values()) == {"failure"}
+
+
+def test_waivers_that_hold_are_said() -> None:
+    assert CliRunner().invoke(app, ["ci", "waivers", "--json"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Each group is brought up once in a stack of its own, then every case is previewe
 case is carried out. A recording holds what the engine said, one event a line, without times.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from cases import BASES, RECORDED  # noqa: E402 - found through the line above
 
 from infra.local import session, toolchain  # noqa: E402 - same
 from infra.local.paths import repo_root  # noqa: E402 - same
-from infra.ops import changes, environment, state  # noqa: E402 - same
+from infra.ops import changes, environment, redaction, state  # noqa: E402 - same
 from infra.preview.recording import compact  # noqa: E402 - same
 
 RECORDED_DIR = HERE / "recorded"
@@ -43,9 +44,16 @@ def main(names: list[str]) -> None:
                 Path(folder), f"{stack}-empty", {**environ, "PULUMI_STACK": f"{stack}-empty"}, run.program
             )
             state.ensure_stack(empty.stack)
+            again = Driver(
+                Path(folder),
+                f"{stack}-redacted",
+                {**environ, "PULUMI_STACK": f"{stack}-redacted"},
+                run.program,
+            )
+            copy_redacted(stack, again.stack, settings.aws.account_id)
             for name, case in wanted.items():
                 if case["group"] == group:
-                    driver = empty if case.get("fresh") else run
+                    driver = empty if case.get("fresh") else again if case.get("redacted") else run
                     code, lines = driver("preview", name)
                     (RECORDED_DIR / f"{name}.jsonl").write_text(
                         compact(lines, exit_code=code, root=repo_root()), encoding="utf-8"
@@ -82,6 +90,21 @@ class Driver:
         return done.returncode, done.stdout.splitlines()
 
 
+def copy_redacted(stack: str, other: str, account_id: str) -> None:
+    """Put a redacted copy of a stack's state in the place of another one's."""
+    text = (
+        state.state_file(stack)
+        .read_text(encoding="utf-8")
+        .replace(f"urn:pulumi:{stack}::", f"urn:pulumi:{other}::")
+    )
+    salt = json.loads(text)["checkpoint"]["latest"]["secrets_providers"]["state"]["salt"]
+    copy = redaction.redacted(
+        text, stack=other, account_id=account_id, local_account_id=account_id, salt=salt
+    )
+    state.ensure_stack(other)
+    state.state_file(other).write_text(copy, encoding="utf-8")
+
+
 def project(folder: Path, region: str) -> None:
     """Write the project and a file for each stack."""
     (folder / "Pulumi.yaml").write_text(
@@ -95,7 +118,7 @@ def project(folder: Path, region: str) -> None:
         if line.startswith("encryptionsalt")
     )
     for base in BASES.values():
-        for ending in ("", "-empty"):
+        for ending in ("", "-empty", "-redacted"):
             (folder / f"Pulumi.small-{base['group']}{ending}.yaml").write_text(
                 f"{salt}\nconfig:\n  aws:region: {region}\n", encoding="utf-8"
             )

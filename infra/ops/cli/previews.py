@@ -24,6 +24,12 @@ Folder = Annotated[
     Path | None,
     typer.Option("--report", help="Write the report into this folder in every form, also when refused."),
 ]
+Base = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --emulate: compare with this redacted copy of the real state (./plinth ci redact)."
+    ),
+]
 Links = Annotated[
     str, typer.Option(help="Address of the repository's files at this commit, for links to the code.")
 ]
@@ -42,6 +48,7 @@ def preview(  # noqa: PLR0917 - Typer reads options from parameters
     form: Format = None,
     folder: Folder = None,
     links: Links = "",
+    base: Base = None,
     as_json: Json = False,
 ) -> None:
     """Show what `up` would change, judged by every policy; nothing is changed.
@@ -55,12 +62,15 @@ def preview(  # noqa: PLR0917 - Typer reads options from parameters
     settings, but for the account, the emulation, the gateway's controller and whose key signs
     contracts; whether the real stack's contracts hold is said at the end.
     """
-    from infra.ops import changes, emulated, lock, reports
+    from infra.ops import changes, emulated, lock, reports, state
 
     if form is not None and form not in reports.FORMATS:
         raise PlinthError(
             f"There is no format '{form}'.", fix=f"Use one of: {', '.join(reports.FORMATS)}.", code=Exit.USAGE
         )
+
+    if base is not None and not emulate:
+        raise PlinthError("A base is for an emulated copy.", fix="--emulate --base FILE", code=Exit.USAGE)
 
     def seen(report: "Report") -> None:
         if folder is not None:
@@ -75,6 +85,8 @@ def preview(  # noqa: PLR0917 - Typer reads options from parameters
     with contextlib.ExitStack() as during:
         file = during.enter_context(emulated.platform_of(stack)) if emulate else committed
         during.enter_context(lock.exclusive(f"preview --stack {stack}"))
+        if base is not None:
+            state.begin_from(stack, base)
         during.enter_context(steps.shown())
         ready = changes.prepare(file, steps, refresh=refresh)
         run = changes.preview(

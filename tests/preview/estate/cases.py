@@ -112,6 +112,8 @@ RECORDED: dict[str, dict[str, Any]] = {
             "decisions-public-access": {"blockPublicAcls": False},
         },
     ),
+    "storage-nothing-against-a-redacted-state": _storage(redacted=True),
+    "storage-delete-bucket-against-a-redacted-state": _storage(redacted=True, without=["data"]),
     # Identity.
     "identity-nothing": {"group": "identity"},
     "identity-wildcard": _may(_READ, _PASS, _DENY, _allow("s3:*", "*")),
@@ -148,6 +150,7 @@ RECORDED: dict[str, dict[str, Any]] = {
     "compute-network-replaced": {"group": "compute", "set": {"network": {"cidrBlock": "10.9.0.0/16"}}},
     # Cluster.
     "cluster-nothing": _cluster(),
+    "cluster-nothing-against-a-redacted-state": _cluster(redacted=True),
     "cluster-new-model": _cluster(digest="sha256:" + "cd" * 32),
     "cluster-fewer-replicas": _cluster(replicas=0),
     "cluster-service-gone": _cluster(without=["credit-risk"]),
