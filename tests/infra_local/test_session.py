@@ -16,6 +16,7 @@ from infra.local import session
 from infra.local.control_plane import access, arguments, bootstrap
 from infra.local.runner.sandbox import Record
 from infra.local.session import homes, preparation
+from infra.local.supervisor import layout
 from infra.local.supervisor.layout import PORTS, Site
 from infra.local.supervisor.status import PartStatus, Platform
 
@@ -105,6 +106,28 @@ def test_stopping_what_is_down_is_no_mistake(home: Path) -> None:
     assert session.current() is None
     with pytest.raises(PlatformError, match="is down"):
         session.env()
+
+
+def test_a_platform_of_older_code_is_found_out(home: Path, tmp_path: Path) -> None:
+    homes.make(home)
+    assert not session._outdated(home), "nothing was started yet"
+    site = Site(home, dict.fromkeys(PORTS, 1), {"kube": tmp_path})
+    path = site.save()
+    assert not session._outdated(home)
+    path.write_text(path.read_text().replace(layout.code(), "0" * 64))
+    assert session._outdated(home)
+
+
+def test_the_digest_of_the_code_follows_content_and_names_and_no_bytecode(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    before = layout.code(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_text("x")
+    assert layout.code(tmp_path) == before
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    renamed = layout.code(tmp_path)
+    (tmp_path / "b.py").write_text("2")
+    assert len({before, renamed, layout.code(tmp_path)}) == 3
 
 
 def test_a_tool_that_is_missing_is_named(tools: FakeTools) -> None:

@@ -1,5 +1,6 @@
 """Start, stop and look at the local platform: what the command line and the tests call."""
 
+import json
 import signal
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from infra.errors import PlatformError
 from infra.local.paths import home
 from infra.local.session import homes
 from infra.local.session.preparation import TOOLCHAIN_PARTS, Tools, launch, prepare
-from infra.local.supervisor import processes
+from infra.local.supervisor import layout, processes
 from infra.local.supervisor.status import PartStatus, Platform
 
 __all__ = ["Platform", "Progress", "Tools", "current", "env", "start", "stop"]
@@ -39,7 +40,7 @@ def start(
 ) -> Platform:
     """Bring the platform up, or find it up, and return when every part is ready.
 
-    Parts that were given up are tried again.
+    Parts that were given up are tried again. A platform of older code is started anew; it keeps its state.
 
     Args:
         progress: Told of each change.
@@ -54,9 +55,12 @@ def start(
     root = home()
     homes.make(root)
     with homes.exclusive(root):
-        if homes.supervised(root):
+        if homes.supervised(root) and not _outdated(root):
             _retry_failed(root)
         else:
+            if homes.supervised(root):
+                progress("platform", "restarting", "its code has changed since it was started")
+                _end(root)
             homes.make(root)  # again: a purge may have removed it while this start waited
             launch(prepare(root, tools or _toolchain()), parts)
     return _wait(root, progress)
@@ -97,14 +101,28 @@ def stop(*, purge: bool = False) -> None:
             homes.remove(root)
         return
     with homes.exclusive(root):
-        processes.end(processes.ours(root, processes.SUPERVISOR_MARKER), STOP_SECONDS)
-        processes.sweep(root)
-        if left := processes.ours(root):
-            names = ", ".join(f"pid {process.pid}" for process in left)
-            raise PlatformError(f"Processes of the local platform cannot be ended: {names}.")
-        _status(root).unlink(missing_ok=True)
+        _end(root)
         if purge:
             homes.remove(root)
+
+
+def _end(root: Path) -> None:
+    """End the supervisor and every part; what they kept stays."""
+    processes.end(processes.ours(root, processes.SUPERVISOR_MARKER), STOP_SECONDS)
+    processes.sweep(root)
+    if left := processes.ours(root):
+        names = ", ".join(f"pid {process.pid}" for process in left)
+        raise PlatformError(f"Processes of the local platform cannot be ended: {names}.")
+    _status(root).unlink(missing_ok=True)
+
+
+def _outdated(root: Path) -> bool:
+    """Tell whether the platform that is up was started by other code than this, say before a `git pull`."""
+    try:
+        started = json.loads((root / "local" / "site.json").read_text("utf-8")).get("code")
+    except (OSError, ValueError):
+        return False  # it is being started, or purged, by somebody else; the lock decides
+    return bool(started != layout.code())
 
 
 def _status(root: Path) -> Path:

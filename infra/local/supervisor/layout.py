@@ -1,5 +1,6 @@
 """Where one clone's platform keeps its things, which ports it has and which programs it runs."""
 
+import hashlib
 import json
 import sys
 import uuid
@@ -88,6 +89,7 @@ class Site:
             "home": str(self.home),
             "ports": self.ports,
             "tools": {name: str(tool) for name, tool in self.tools.items()},
+            "code": code(),
         }
         write_private(path, json.dumps(document, indent=1))
         return path
@@ -98,6 +100,16 @@ class Site:
         document = json.loads(path.read_text())
         tools = {name: Path(tool) for name, tool in document["tools"].items()}
         return cls(Path(document["home"]), document["ports"], tools)
+
+
+def code(root: Path = Path(__file__).parents[1]) -> str:
+    """Return the digest of what the parts run: the files of this package, recipes of the tools included."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"\0{path.relative_to(root).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def lock_path(home: Path) -> Path:
