@@ -149,7 +149,7 @@ def test_a_field_out_of_range_is_named_and_its_value_is_not_repeated(clone: Clon
         (("predict", "-i", "/"), ("The request cannot be read: Is a directory",)),
         (
             ("logs", "weather"),
-            ("There is no log of 'weather'.", "Use one of: apiserver,", "credit-risk, engine."),
+            ("There is no log of 'weather'.", "Use one of: apiserver,", "credit-risk, digit-reader, engine."),
         ),
         (("logs", "../../releases"), ("There is no log of '../../releases'.",)),
     ],

@@ -86,6 +86,17 @@ def test_a_violation_is_refused_before_anything_is_touched(
     assert written == []
 
 
+def test_a_service_whose_owners_did_not_sign_is_refused(refused: Clone) -> None:
+    edit(refused.root / "stacks" / "Pulumi.local.yaml", "contracts: development", "contracts: signed")
+    before = refused.resources()
+
+    done = refused.plinth("up").ended(Exit.REFUSED, "Contracts of stack 'local' do not hold")
+
+    assert "credit-risk: nobody signed it: the ML owner and the operations owner have to" in done.err
+    assert "digit-reader: nobody signed it" in done.err
+    assert refused.resources() == before
+
+
 def _owner(clone: Clone) -> str:
     with clone.aws("s3") as s3:
         (name,) = [n for n in clone.buckets() if "artifacts-" in n and n.endswith("eu-central-1")]

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ def test_up_from_nothing_ends_with_a_ready_service(one_clone: Clone, first_up: D
     assert set(told["changes"]) == {"create"}
     assert told["status"]["healthy"]
     assert [(s["name"], s["ready"], s["wanted"]) for s in told["status"]["services"]] == [
-        ("credit-risk", 2, 2)
+        ("credit-risk", 2, 2),
+        ("digit-reader", 2, 2),
     ]
     assert one_clone.home.stat().st_mode & 0o077 == 0, "state and keys are this user's alone"
 
@@ -38,6 +40,23 @@ def test_a_decision_names_the_model_that_was_built_and_deployed(settled: Clone) 
         == deployment["metadata"]["annotations"]["plinth.dev/model-digest"]
     )
     assert container["image"] == released["image"]
+
+
+def test_a_second_service_of_another_kind_answers_through_the_same_gateway(settled: Clone) -> None:
+    answer = settled.plinth("predict", "--service", "digit-reader", "--json").ended(Exit.OK).json
+
+    assert (answer["decision"], answer["digit"]) == ("read", 3)
+
+
+def test_models_are_trained_into_the_stack_and_come_back_checked(settled: Clone, tmp_path: Path) -> None:
+    at = ("digit-reader", "--store", "aws")
+    version = settled.plinth("train", *at, "--json").ended(Exit.OK).json["version"]
+    settled.plinth("registry", "fetch", at[0], "1", *at[1:], "--out", str(tmp_path / "m")).ended(Exit.OK)
+    released = json.loads(settled.releases_file.read_text(encoding="utf-8"))["digit-reader"]
+
+    assert version["stage"] == "candidate"
+    assert version["digest"] == released["model_digest"], "what `train` registers is what `up` serves"
+    assert (tmp_path / "m" / "manifest.json").is_file()
 
 
 def test_a_decision_follows_what_was_asked(settled: Clone) -> None:
