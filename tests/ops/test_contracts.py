@@ -48,6 +48,13 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root / "services"
 
 
+@pytest.fixture(autouse=True)
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the report out: it needs what a real engine writes, and is judged by tests of its own."""
+    monkeypatch.setattr(changes.reports, "of", lambda *_: None)
+    monkeypatch.setattr(changes.reports, "require_budget", lambda _: None)
+
+
 def settings(**changes) -> Settings:
     local = Settings.from_file(repo_root() / "stacks" / "Pulumi.local.yaml", environ={})
     release = Release(image=f"a@{DIGEST}", model_digest=DIGEST)
