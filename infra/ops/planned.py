@@ -5,6 +5,7 @@ answered here: what AWS or the cluster would decide stays unknown, and each prop
 feed it. This is what controls have to judge before anything exists.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
@@ -54,11 +55,16 @@ class _NoMocks(pulumi_mocks.Mocks):
 
 def resources(settings: Settings) -> list[Resource]:
     """Return what a first preview of a stack would show to the policies."""
+    return recorded(lambda: program.build(settings, providers.build(settings)), settings.environment)
+
+
+def recorded(body: Callable[[], object], stack: str) -> list[Resource]:
+    """Return what a first preview of any program would show to the policies.
+
+    Args:
+        body: The program.
+        stack: Name of its stack.
+    """
     monitor = _Monitor()
-    run_recorded(
-        monitor,
-        settings.environment,
-        lambda: program.build(settings, providers.build(settings)),
-        preview=True,
-    )
+    run_recorded(monitor, stack, body, preview=True)
     return monitor.seen
