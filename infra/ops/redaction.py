@@ -1,7 +1,7 @@
 """A copy of a state that may leave the deploying job: what there is and how it is set, no secret. Pure.
 
-A pull request is previewed against it (infra/decisions/0015-preview-without-secrets.md). What it cannot say is
-the old value of a secret, so a secret property shows as changed each time.
+A pull request is previewed against it (infra/decisions/0015-preview-without-secrets.md). What it cannot say
+is the old value of a secret, so a secret property shows as changed each time.
 """
 
 import json

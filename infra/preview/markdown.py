@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from infra.preview.levels import Level
 from infra.preview.report import Entry, Report
@@ -114,7 +115,9 @@ def _entry(entry: Entry, links: str) -> str:
     if entry.source:
         path, _, line = entry.source.rpartition(":")
         place = (
-            f" · [{escaped(entry.source)}]({links}{path}#L{line})" if links else f" · {code(entry.source)}"
+            f" · [{escaped(entry.source)}]({links}{quote(path)}#L{quote(line)})"
+            if links
+            else f" · {code(entry.source)}"
         )
     word = f" **{entry.level.word}**" if entry.level else ""
     sign = SIGNS.get(entry.operation, "?")

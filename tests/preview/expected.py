@@ -10,7 +10,7 @@ RECORDED, EXPECTED = HERE / "recorded", HERE / "expected"
 LINKS = "https://forge.example.com/example/plinth/blob/0000000/"
 FORMS = {".txt": text.render, ".md": lambda made: markdown.render(made, links=LINKS), ".json": data.render}
 """Kept for every recording. Page and picture say the same and are kept for ``PICTURED``: they are long."""
-PICTURED = ("storage-all-at-once", "identity-trust-everyone", "cluster-many-small-things", "storage-nothing")
+PICTURED = ("storage-all-at-once", "identity-trust-everyone", "compute-network-replaced", "storage-nothing")
 
 
 def names() -> list[str]:

@@ -1,6 +1,7 @@
 """Steps of the preview workflow; anybody can run them by hand."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,7 +119,7 @@ def ci_comments(  # noqa: PLR0917 - Typer reads options from parameters
     full: Annotated[str, typer.Option(help="Address of the full reports.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Post the reports of all stacks that a change concerns and set every stack's check; exit code 4: refused.
+    """Post the reports of the stacks that a change concerns; set every check; exit code 4: refused.
 
     Which stacks it concerns comes from the forge's list of files. A concerned stack without a report fails.
     """
@@ -162,7 +163,7 @@ def _forge(kind: str, api: str, repository: str) -> "Forge":
         raise PlinthError(
             "There is no token for the forge.", where=TOKEN_VARIABLE, fix="Set it from the job's own token."
         )
-    known = {"github": forges.GitHub, "gitlab": forges.GitLab}
+    known: dict[str, Callable[[str, str, str], Forge]] = {"github": forges.GitHub, "gitlab": forges.GitLab}
     if kind not in known:
         raise PlinthError(f"There is no forge '{kind}'.", fix="--forge github or gitlab", code=Exit.USAGE)
     return known[kind](api, repository, token)
