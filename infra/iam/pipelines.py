@@ -1,5 +1,6 @@
 """What deploys: the roles of CI, and the boundary that no role of the environment can leave. Pure."""
 
+from infra.iam import deployer
 from infra.iam.roles import Role
 from infra.iam.scope import Scope
 from infra.iam.statements import Statement, document
@@ -7,18 +8,26 @@ from infra.iam.statements import Statement, document
 WORKFLOW_HOST = "token.actions.githubusercontent.com"
 """Issuer of the identity tokens of GitHub's workflows (GitHub docs, OpenID Connect)."""
 _READS = (
-    "backup:Describe*", "backup:Get*", "backup:List*", "budgets:ViewBudget", "cloudtrail:Describe*",
+    "access-analyzer:GetAnalyzer", "athena:GetNamedQuery", "athena:GetWorkGroup",
+    "athena:ListTagsForResource",
+    "backup:Describe*", "backup:Get*", "backup:List*", "budgets:DescribeBudgetAction",
+    "budgets:ListTagsForResource", "budgets:ViewBudget", "ce:GetAnomalyMonitors",
+    "ce:GetAnomalySubscriptions", "ce:ListCostAllocationTags", "ce:ListTagsForResource",
+    "cloudtrail:Describe*",
     "cloudtrail:Get*", "cloudtrail:List*", "cloudwatch:Describe*", "cloudwatch:Get*",
     "cloudwatch:List*", "config:Describe*", "dynamodb:Describe*", "dynamodb:List*", "ec2:Describe*",
+    "ec2:GetEbsEncryptionByDefault",
     "ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource",
     "eks:Describe*", "eks:List*",
-    "glue:GetDatabase*", "glue:GetTable*", "guardduty:Get*", "guardduty:List*", "iam:Get*", "iam:List*",
+    "glue:GetDatabase*", "glue:GetPartitionIndexes", "glue:GetTable*", "glue:GetTags",
+    "guardduty:Get*", "guardduty:List*", "iam:Get*", "iam:List*",
     "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:List*",
     "logs:Describe*",
-    "logs:ListTagsForResource", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
+    "logs:ListTagsForResource", "s3:GetAccelerateConfiguration", "s3:GetAccountPublicAccessBlock",
+    "s3:GetBucket*", "s3:GetEncryptionConfiguration",
     "s3:GetLifecycleConfiguration",
-    "s3:GetReplicationConfiguration", "s3:ListBucket", "securityhub:Describe*", "securityhub:Get*",
-    "servicequotas:Get*", "servicequotas:List*",
+    "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource",
+    "securityhub:Describe*", "securityhub:Get*", "servicequotas:Get*", "servicequotas:List*",
     "sns:GetTopicAttributes", "sns:List*", "sts:GetCallerIdentity",
 )  # fmt: skip
 """What a preview has to see of an account's configuration; no object, no item, no log event."""
@@ -26,22 +35,24 @@ _READS = (
 
 def pipelines(scope: Scope) -> list[Role]:
     """Return the roles of CI."""
-    return [ci_preview(scope), ci_deploy(scope)]
+    return [ci_preview(scope), deployer.deployer(scope, _READS)]
 
 
 def boundary(scope: Scope) -> str:
     """Return the boundary: nothing beyond this account and region, nothing against the record or itself."""
-    here = [scope.arn("*", "*"), scope.arn("*", "*", region="")]
+    here = [scope.arn("*", "*", region=region) for region in (*scope.regions, "")]
     return document(
         Statement(
             sid="OnlyThisAccountAndRegion",
             actions=[
                 f"{service}:*"
                 for service in (
+                    "access-analyzer",
                     "athena",
                     "autoscaling",
                     "backup",
                     "budgets",
+                    "ce",
                     "cloudtrail",
                     "cloudwatch",
                     "config",
@@ -70,7 +81,11 @@ def boundary(scope: Scope) -> str:
             actions=["s3:*"],
             resources=[f"arn:{scope.partition}:s3:::{scope.prefix}-*"],
         ),
-        Statement(sid="ReadsWithoutResource", actions=[*_UNBOUND, *_READS], resources=["*"]),
+        Statement(
+            sid="NamesNoResource",
+            actions=[*_UNBOUND, *_READS, *deployer.WITHOUT_RESOURCE, "kms:CreateKey"],
+            resources=["*"],
+        ),
         Statement(
             sid="NodesPullAndNumber",
             actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
@@ -140,128 +155,6 @@ def ci_preview(scope: Scope) -> Role:
                 actions=["kms:Decrypt"],
                 resources=[scope.keys],
                 conditions=scope.key_aliases("state"),
-            ),
-        ],
-    )
-
-
-def ci_deploy(scope: Scope) -> Role:
-    """Make the change: everything that this environment is made of, and each new role inside the boundary."""
-    own = f"{scope.prefix}-*"
-    bounded = {"StringEquals": {"iam:PermissionsBoundary": [scope.boundary]}}
-    tagged = {"StringEquals": {"aws:ResourceTag/plinth:environment": [scope.environment]}}
-    return Role(
-        duty="ci-deploy",
-        description="Applies accepted changes; cannot make a role outside the boundary or read data.",
-        trust="deploy",
-        statements=[
-            Statement(sid="SeeConfiguration", actions=list(_READS), resources=["*"]),
-            _state(scope, "KeepState", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
-            Statement(
-                sid="EncryptStateAndSecrets",
-                actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
-                resources=[scope.keys],
-                conditions=scope.key_aliases("state"),
-            ),
-            Statement(
-                sid="SetUpBuckets",
-                actions=[
-                    "s3:CreateBucket",
-                    "s3:PutBucket*",
-                    "s3:PutEncryptionConfiguration",
-                    "s3:PutLifecycleConfiguration",
-                    "s3:PutReplicationConfiguration",
-                ],
-                resources=[f"arn:{scope.partition}:s3:::{own}"],
-            ),
-            Statement(
-                sid="SetUpRolesInsideTheBoundary",
-                actions=[
-                    "iam:AttachRolePolicy",
-                    "iam:CreateRole",
-                    "iam:DetachRolePolicy",
-                    "iam:PutRolePolicy",
-                ],
-                resources=[scope.role("*")],
-                conditions=bounded,
-            ),
-            Statement(
-                sid="TidyRoles",
-                actions=[
-                    "iam:DeleteRole",
-                    "iam:DeleteRolePolicy",
-                    "iam:TagRole",
-                    "iam:UpdateAssumeRolePolicy",
-                ],
-                resources=[scope.role("*")],
-            ),
-            Statement(
-                sid="PassOwnRoles",
-                actions=["iam:PassRole"],
-                resources=[scope.role("*")],
-                conditions={
-                    "StringEquals": {
-                        "iam:PassedToService": [
-                            "backup.amazonaws.com",
-                            "config.amazonaws.com",
-                            "ec2.amazonaws.com",
-                            "eks.amazonaws.com",
-                            "pods.eks.amazonaws.com",
-                            "vpc-flow-logs.amazonaws.com",
-                        ]
-                    }
-                },
-            ),
-            Statement(
-                sid="SetUpCluster",
-                actions=["eks:Associate*", "eks:Create*", "eks:Delete*", "eks:TagResource", "eks:Update*"],
-                resources=[
-                    scope.cluster_arn,
-                    scope.arn("eks", f"*/{scope.cluster}/*"),
-                ],
-            ),
-            Statement(
-                sid="SetUpRegistryLogsTablesTopics",
-                actions=[
-                    "dynamodb:CreateTable",
-                    "dynamodb:Update*",
-                    "ecr:CreateRepository",
-                    "ecr:Put*",
-                    "ecr:SetRepositoryPolicy",
-                    "logs:CreateLogGroup",
-                    "logs:PutRetentionPolicy",
-                    "sns:CreateTopic",
-                    "sns:SetTopicAttributes",
-                ],
-                resources=[
-                    scope.arn("dynamodb", f"table/{own}"),
-                    scope.arn("ecr", f"repository/{scope.prefix}/*"),
-                    scope.arn("logs", f"log-group:/plinth/{scope.environment}/*"),
-                    scope.arn("sns", own),
-                ],
-            ),
-            Statement(
-                sid="PushImages",
-                actions=[
-                    "ecr:BatchCheckLayerAvailability",
-                    "ecr:CompleteLayerUpload",
-                    "ecr:InitiateLayerUpload",
-                    "ecr:PutImage",
-                    "ecr:UploadLayerPart",
-                ],
-                resources=[scope.arn("ecr", f"repository/{scope.prefix}/*")],
-            ),
-            Statement(
-                sid="ChangeOwnNetwork",
-                actions=["ec2:Authorize*", "ec2:Create*", "ec2:Delete*", "ec2:Modify*", "ec2:Revoke*"],
-                resources=[scope.arn("ec2", "*")],
-                conditions=tagged,
-            ),
-            Statement(
-                sid="ChangeOwnKeys",
-                actions=["kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:TagResource", "kms:UpdateAlias"],
-                resources=[scope.keys],
-                conditions=tagged,
             ),
         ],
     )

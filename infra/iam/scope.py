@@ -16,6 +16,7 @@ class Scope:
         buckets: Data class to the name of its bucket.
         tables: Data class to the name of its DynamoDB table.
         partition: ``aws``, or another world of AWS.
+        recovery_region: Region of the copies; empty when there is none.
     """
 
     environment: str
@@ -25,6 +26,12 @@ class Scope:
     buckets: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
     partition: str = "aws"
+    recovery_region: str = ""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Regions in which the environment has anything."""
+        return (self.region, self.recovery_region) if self.recovery_region else (self.region,)
 
     @property
     def prefix(self) -> str:

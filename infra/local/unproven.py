@@ -142,7 +142,7 @@ UNPROVEN = (
     Unproven(
         resource="aws:iam/role:Role",
         what="that IAM itself decides as the tests' evaluator does; boundary and conditions included",
-        instead="86 rows of who may do what, evaluated by moto's engine, conditions resolved by the tests",
+        instead="120 rows of who may do what, by an evaluator that tests compare with moto's engine",
     ),
     Unproven(
         resource="aws:kms/key:Key",

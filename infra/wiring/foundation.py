@@ -25,6 +25,7 @@ def scope(settings: Settings) -> Scope:
         environment=settings.environment,
         account_id=settings.aws.account_id,
         region=settings.aws.region,
+        recovery_region=settings.recovery.region,
         cluster=naming.cluster(settings.environment),
         buckets={name: storage.bucket_name(settings, name) for name in (*storage.BUCKETS, storage.STATE)},
         tables={

@@ -15,7 +15,7 @@ from typing import Any
 from moto.moto_proxy.proxy3 import MotoRequestHandler
 from werkzeug.exceptions import HTTPException
 
-from infra.local.aws_api import actions, bucket_judge, completions, determinism, rpc_cbor
+from infra.local.aws_api import actions, bucket_judge, completions, determinism, rpc_cbor, s3_requests
 from infra.local.aws_api.journal import Journal, Record
 from infra.local.aws_api.small_services import SmallServices
 
@@ -210,10 +210,13 @@ def _plain(error: Exception) -> str:
 def access_line(
     method: str, host: str, path: str, headers: Mapping[str, str], body: bytes, *, status: int
 ) -> None:
-    """Log who asked for what: key id, method, host, action or path without its query."""
+    """Log who asked for what: key id, the provider or not, host, action or path without query; S3: both."""
     lower = {name.lower(): value for name, value in headers.items()}
     what = actions.action(path, lower, body) or path.split("?", 1)[0]
-    say(f"key={actions.access_key(path, lower)} {method} {host} {what} {status}")
+    if (to_bucket := s3_requests.parse(method, host, path, lower)) is not None:
+        what = f"{what} {to_bucket.action}"
+    agent = "Terraform" if "Terraform" in lower.get("user-agent", "") else "other"
+    say(f"key={actions.access_key(path, lower)} agent={agent} {method} {host} {what} {status}")
 
 
 def end_process(message: str) -> None:

@@ -64,3 +64,41 @@ def bootstrap(
     screen.out.print(f"[bold green]State of stack {stack}[/]: {done.url}")
     if not emulate:
         screen.out.print(f'Commit stacks/{file.name}, then: eval "$(./plinth env --stack {stack})"')
+
+
+@app.command()
+def deployer(stack: Stack = "local", as_json: Json = False) -> None:
+    """Compare what the last `up` called on the local AWS API with what CI's roles may do there.
+
+    Exit code 4 when the deployer lacks a permission, or one of the two roles of CI a look.
+    """
+    from infra.errors import Exit
+    from infra.ops import changes, emulated
+    from infra.ops import deployer as module
+
+    report = module.compare(changes.stack_settings(emulated.stack_file(stack)))
+    missing = bool(report.refused) or any(report.unseen.values())
+    if as_json:
+        screen.json(
+            {
+                "requests": report.requests,
+                "questions": report.questions,
+                "actions": len(report.actions),
+                "refused": dict(report.refused),
+                "administrators": dict(report.administrators),
+                "unseen": report.unseen,
+            }
+        )
+    else:
+        screen.out.print(
+            f"{report.requests} changes ask IAM {report.questions} questions, {len(report.actions)} actions "
+            f"with reads: {sum(report.refused.values())} that ci-deploy may not do."
+        )
+        for what, count in sorted(report.refused.items()):
+            screen.out.print(f"  [red]refused[/] {count} x {what}")
+        for what in sorted(report.administrators):
+            screen.out.print(f"  [dim]an administrator's, at the first up:[/] {what}")
+        for duty, actions in report.unseen.items():
+            screen.out.print(f"  {duty} may not see: {', '.join(actions) or 'nothing that was looked at'}")
+    if missing:
+        raise typer.Exit(Exit.REFUSED)

@@ -1,20 +1,18 @@
 """Every role from the outside: a table of who may do what, the refused in the majority.
 
-Evaluated by moto's IAM engine, statement by statement, which decides on effect, action and resource. That
-engine takes a condition that does not hold for a refusal, and ignores most operators; so conditions are
-resolved here, before it is asked, and boundary and policy are joined as AWS does: both must allow, neither
-may deny.
+Evaluated by ``infra.iam.evaluation``, which ``test_evaluation`` compares with moto's IAM engine where that
+one is right. Boundary and policy are joined as AWS does: both must allow, neither may deny.
 """
 
 import json
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 
 from infra.iam import pipelines, roles, service_roles, workload_roles
+from infra.iam.conditions import context, holds
+from infra.iam.evaluation import Request, permitted
 from infra.iam.scope import Scope
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -46,6 +44,9 @@ TO_EKS = {"iam:PassedToService": "eks.amazonaws.com"}
 GPU_POOL = {"aws:ResourceTag/plinth:pool": "gpu-a10g"}
 BOUNDED = {"iam:PermissionsBoundary": SCOPE.boundary}
 OWN = {"aws:ResourceTag/plinth:environment": "prod"}
+NEW = {"aws:RequestTag/plinth:environment": "prod"}
+EKS_POLICY = "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 Context = Mapping[str, str]
 
 
@@ -61,45 +62,10 @@ def bucket(data_class: str) -> str:
     return f"arn:aws:s3:::plinth-prod-{data_class}-x"
 
 
-def holds(operator: str, value: str | None, wanted: str | list[str]) -> bool:
-    """Say whether one condition holds; a key that the request lacks fails it, unless negated."""
-    choices = [wanted] if isinstance(wanted, str) else wanted
-    plain = operator.removeprefix("ForAnyValue:")
-    if plain in {"StringNotEquals", "ArnNotEquals"}:
-        return value not in choices
-    if value is None:
-        return False
-    if plain in {"StringEquals", "ArnEquals", "Bool"}:
-        return value in choices
-    if plain in {"StringLike", "ArnLike"}:
-        return any(fnmatchcase(value, choice) for choice in choices)
-    raise AssertionError(f"the table's evaluator does not know {operator}")
-
-
-def verdict(policy: str, action: str, resource: str, context: Context) -> PermissionResult:
-    found = PermissionResult.NEUTRAL
-    for statement in json.loads(policy)["Statement"]:
-        conditions = statement.pop("Condition", {})
-        applies = all(
-            holds(operator, context.get(key), wanted)
-            for operator, keys in conditions.items()
-            for key, wanted in keys.items()
-        )
-        if not applies:
-            continue
-        result = IAMPolicyStatement(statement).is_action_permitted(action, resource)
-        if result is PermissionResult.DENIED:
-            return result
-        if result is PermissionResult.PERMITTED:
-            found = result
-    return found
-
-
-def allowed(duty: str, action: str, resource: str, context: Context) -> bool:
-    context = {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/plinth-prod-{duty}", **context}
-    own = verdict(POLICIES[duty], action, resource, context)
-    most = verdict(BOUNDARY, action, resource, context)
-    return own is most is PermissionResult.PERMITTED
+def allowed(duty: str, action: str, resource: str, given: Context) -> bool:
+    who = {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/plinth-prod-{duty}"}
+    request = Request(action=action, resource=resource, known=context({**who, **given}))
+    return permitted([POLICIES[duty]], BOUNDARY, request)
 
 
 ALLOWED: list[tuple[str, str, str, Context]] = [
@@ -128,6 +94,14 @@ ALLOWED: list[tuple[str, str, str, Context]] = [
     ("ci-deploy", "s3:PutBucketPolicy", bucket("data"), {}),
     ("ci-deploy", "ecr:PutImage", SCOPE.arn("ecr", "repository/plinth-prod/credit-risk"), {}),
     ("ci-deploy", "ec2:DeleteSubnet", SCOPE.arn("ec2", "subnet/s"), OWN),
+    ("ci-deploy", "ec2:CreateVpc", SCOPE.arn("ec2", "vpc/*"), NEW),
+    ("ci-deploy", "ec2:CreateTags", SCOPE.arn("ec2", "vpc/v"), NEW | {"ec2:CreateAction": "CreateVpc"}),
+    ("ci-deploy", "iam:AttachRolePolicy", OWN_ROLE, BOUNDED | {"iam:PolicyARN": EKS_POLICY}),
+    ("ci-deploy", "iam:PassRole", f"{OWN_ROLE}-replication", {"iam:PassedToService": "s3.amazonaws.com"}),
+    ("ci-deploy", "kms:CreateKey", "*", NEW),
+    ("ci-deploy", "kms:CreateGrant", KEY, OWN | {"kms:GrantIsForAWSResource": "true"}),
+    ("ci-deploy", "kms:Decrypt", KEY, of("state")),
+    ("ci-deploy", "s3:PutObject", obj("state", ".pulumi/locks/x"), {}),
     ("serve-credit-risk", "s3:GetObject", obj("artifacts", "models/credit-risk/m.onnx"), {}),
     ("serve-credit-risk", "s3:PutObject", obj("decisions", "credit-risk/1"), {}),
     ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-features", {}),
@@ -190,6 +164,32 @@ REFUSED: list[tuple[str, str, str, Context]] = [
         {"aws:ResourceTag/plinth:environment": "dev"},
     ),
     ("ci-deploy", "ec2:DeleteSubnet", SCOPE.arn("ec2", "subnet/s", region="us-east-1"), OWN),
+    *(
+        ("ci-deploy", "iam:UpdateAssumeRolePolicy", role, {**BOUNDED, **OWN})
+        for role in (OWN_ROLE, SCOPE.role("ml-engineer"), SCOPE.role("ci-deploy"), SCOPE.role("break-glass"))
+    ),
+    *(
+        ("ci-deploy", action, SCOPE.role("ml-engineer"), {**BOUNDED, **TO_EKS})
+        for action in ("iam:DeleteRole", "iam:PassRole", "sts:AssumeRole")
+    ),
+    *(
+        ("ci-deploy", action, SCOPE.role("ci-deploy"), {**BOUNDED, "iam:PolicyARN": EKS_POLICY})
+        for action in ("iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy", "iam:DeleteRole")
+    ),
+    ("ci-deploy", "iam:AttachRolePolicy", OWN_ROLE, BOUNDED | {"iam:PolicyARN": ADMINISTRATOR}),
+    ("ci-deploy", "iam:AttachRolePolicy", OWN_ROLE, {"iam:PolicyARN": EKS_POLICY}),
+    ("ci-deploy", "iam:PutRolePermissionsBoundary", OWN_ROLE, BOUNDED),
+    ("ci-deploy", "iam:CreatePolicyVersion", SCOPE.arn("iam", "policy/plinth-prod-x", region=""), {}),
+    ("ci-deploy", "iam:SetDefaultPolicyVersion", SCOPE.boundary, {}),
+    ("ci-deploy", "iam:CreateOpenIDConnectProvider", SCOPE.arn("iam", "oidc-provider/x", region=""), {}),
+    ("ci-deploy", "iam:PassRole", OWN_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
+    ("ci-deploy", "kms:CreateGrant", KEY, OWN),
+    ("ci-deploy", "kms:PutKeyPolicy", KEY, {}),
+    ("ci-deploy", "kms:ScheduleKeyDeletion", KEY, OWN),
+    ("ci-deploy", "ec2:CreateTags", SCOPE.arn("ec2", "subnet/other"), NEW),
+    ("ci-deploy", "ec2:RunInstances", SCOPE.arn("ec2", "instance/*"), NEW),
+    ("ci-deploy", "s3:DeleteBucket", bucket("data"), {}),
+    ("ci-deploy", "cloudtrail:StopLogging", SCOPE.arn("cloudtrail", "trail/plinth-prod-audit"), {}),
     ("ci-preview", "iam:CreateRole", OWN_ROLE, BOUNDED),
     ("break-glass", "iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/x", {}),
     ("break-glass", "iam:PutRolePolicy", OWN_ROLE, {}),
@@ -242,13 +242,9 @@ def statement_of(trust: str) -> dict[str, Any]:
     return dict(only)
 
 
-def assumes(trust: str, context: Context) -> bool:
+def assumes(trust: str, given: Context) -> bool:
     """Say whether the trust's conditions hold; whom they are asked of is in its principal."""
-    return all(
-        holds(operator, context.get(key), wanted)
-        for operator, keys in statement_of(trust).get("Condition", {}).items()
-        for key, wanted in keys.items()
-    )
+    return holds(statement_of(trust).get("Condition", {}), context(given))
 
 
 HOST = pipelines.WORKFLOW_HOST
