@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from infra.local.paths import repo_root
+from infra.ops.audit import READERS
 from policies import compliance, proof
 from policies.admission import admitted_controls
 from policies.catalog import catalog
@@ -31,7 +32,13 @@ def proofs() -> dict[str, compliance.Proof]:
         fronts = ["pack", "program"]
         fronts += ["manifests"] if control.id in manifests else []
         fronts += ["admission"] if control.id in admitted else []
+        fronts += ["audit"] if all(_read_live(kind) for kind in control.types) else []
         found[control.id] = compliance.Proof(
             clean=row.get("clean", 0), violating=row.get("violating", 0), fronts=tuple(fronts)
         )
     return found
+
+
+def _read_live(kind: str) -> bool:
+    """Whether the audit reads resources of a type from what runs, and not from the state."""
+    return kind.startswith("kubernetes:") or kind in READERS
