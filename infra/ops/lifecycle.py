@@ -96,6 +96,7 @@ def train(
     deliveries: Sequence[Path],
     prefix: str | None,
     say: Any,
+    labels: Path | None = None,
 ) -> Run:
     """Run a service's pipeline.
 
@@ -107,17 +108,23 @@ def train(
         deliveries: Files or folders of CSV with new data.
         prefix: Keys in the data store that hold new deliveries.
         say: Told what is being done.
+        labels: File of reviewers' labels, as ``./plinth review export`` writes it.
 
     Raises:
         PlinthError: What was refused and why.
     """
     with told():
+        pipeline = of(service)
         kept = stores(settings, place)
         new = [path.read_bytes() for path in _files(deliveries)]
         if prefix is not None:
             new += [kept.data.get(key) for key in kept.data.keys(prefix)]
+        if labels is not None:
+            if pipeline.labels is None:
+                raise DataError(f"Service '{service}' has no way from labels to data.", fix="use --delivery")
+            new += [pipeline.labels(path.read_bytes()) for path in _files([labels])]
         by = getpass.getuser()
-        return run(of(service), kept, builder_key(settings, key_file), by=by, deliveries=new, say=say)
+        return run(pipeline, kept, builder_key(settings, key_file), by=by, deliveries=new, say=say)
 
 
 def versions(service: str, settings: Settings, place: Place) -> list[Version]:

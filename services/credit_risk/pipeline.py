@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from services.credit_risk import labels
 from services.credit_risk.data import locate
 from services.credit_risk.dataset import SPEC, of_frame
 from services.credit_risk.decision import decide
@@ -52,4 +53,5 @@ PIPELINE = Pipeline(
     records=_records,
     train=_train,
     scorer=_scorer,
+    labels=labels.delivery,
 )

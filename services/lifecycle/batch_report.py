@@ -34,7 +34,7 @@ def figures(
     result = {
         "rows": float(len(batch)),
         "quarantined_share": quarantined / rows,
-        "missing_share": float(batch.isna().mean().max()) if len(batch) else 0.0,
+        "missing_share": _missing(spec, batch),
         "duplicate_share": float(batch.duplicated().mean()) if len(batch) else 0.0,
         "anomalous_share": float(_anomalous(spec, accepted, before).mean()) if len(accepted) else 0.0,
     }
@@ -54,6 +54,12 @@ def breaches(measured: Mapping[str, float], limits: DataLimits) -> list[str]:
     return found
 
 
+def _missing(spec: DataSpec, batch: pd.DataFrame) -> float:
+    """Return the largest share of missing values in a column that may not have any."""
+    needed = [column.name for column in spec.columns if not column.optional]
+    return float(batch[needed].isna().mean().max()) if len(batch) and needed else 0.0
+
+
 def _anomalous(spec: DataSpec, rows: pd.DataFrame, before: pd.DataFrame) -> "pd.Series[bool]":
     far = pd.Series(data=False, index=rows.index)
     for name in spec.numbers():
@@ -61,25 +67,25 @@ def _anomalous(spec: DataSpec, rows: pd.DataFrame, before: pd.DataFrame) -> "pd.
         low, high = np.quantile(known, [0.25, 0.75]) if len(known) else (0.0, 0.0)
         if high > low:  # a column of mostly one value has no spread to be far from
             reach = FENCE * (high - low)
-            far |= ~pd.to_numeric(rows[name]).between(low - reach, high + reach)
+            far |= ~pd.to_numeric(rows[name]).fillna(low).between(low - reach, high + reach)
     for column in spec.columns:
         if column.allowed:
-            far |= ~rows[column.name].isin(set(before[column.name]))
+            far |= rows[column.name].notna() & ~rows[column.name].isin(set(before[column.name]))
     return far
 
 
 def _groups(spec: DataSpec, rows: pd.DataFrame, before: pd.DataFrame) -> dict[str, float]:
     result = {}
     for attribute in spec.groups:
-        if not len(rows) or not len(before):
-            continue
         mine, theirs = spec.group_of(attribute, rows), spec.group_of(attribute, before)
+        if not len(mine) or not len(theirs):
+            continue  # nobody says to which group the rows belong
         change = (
             mine.value_counts(normalize=True)
             .subtract(theirs.value_counts(normalize=True), fill_value=0.0)
             .abs()
         )
         result[f"group_share_change.{attribute}"] = float(change.max())
-        rates = (rows[spec.label] == spec.positive).groupby(mine).mean()
+        rates = (rows.loc[mine.index, spec.label] == spec.positive).groupby(mine).mean()
         result[f"label_rate_gap.{attribute}"] = float(rates.max() - rates.min())
     return result

@@ -80,11 +80,12 @@ class DataSpec:
         return [column.name for column in self.columns if not column.allowed]
 
     def group_of(self, attribute: str, frame: pd.DataFrame) -> "pd.Series[Any]":
-        """Return the group of each row for a protected attribute."""
+        """Return the group of each row for a protected attribute; rows that do not say are left out."""
         column = self.groups[attribute]
+        known = frame[column].dropna()
         if column not in self.cuts:
-            return frame[column]
-        lower = pd.to_numeric(frame[column]) <= self.cuts[column]
+            return known
+        lower = pd.to_numeric(known) <= self.cuts[column]
         return lower.map({True: f"up_to_{self.cuts[column]}", False: f"over_{self.cuts[column]}"})
 
 

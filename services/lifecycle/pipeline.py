@@ -47,6 +47,7 @@ class Pipeline:
         records: From accepted rows to what features are computed from, one a row.
         train: Writes a model folder from accepted rows, their digest and their features.
         scorer: Returns what answers requests with the model in a folder, as the service does.
+        labels: From the file of reviewers' labels to a delivery; None where there is no such way.
     """
 
     packable: Packable
@@ -56,6 +57,7 @@ class Pipeline:
     records: Callable[[pd.DataFrame], Sequence[Mapping[str, Any]]]
     train: Callable[[Path, pd.DataFrame, str, Matrix], Mapping[str, Any]]
     scorer: Callable[[Path], Scorer]
+    labels: Callable[[bytes], bytes] | None = None
 
     @property
     def folder(self) -> Path:

@@ -4,6 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+UNKNOWN = "unknown"
+"""Group of rows that carry no protected attribute; nothing can be said about it."""
+
 
 def of_record(record: Mapping[str, Any], *, smallest_group: int = 1) -> dict[str, float]:
     """Return every number under ``metrics``, and how far groups fare apart.
@@ -23,7 +26,9 @@ def fairness(groups: Mapping[str, Any], *, smallest_group: int) -> dict[str, flo
     ratios = {}
     for part, attributes in groups.items():
         for attribute, by_name in attributes.items():
-            judged = [one for one in by_name.values() if one["rows"] >= smallest_group]
+            judged = [
+                one for name, one in by_name.items() if name != UNKNOWN and one["rows"] >= smallest_group
+            ]
             if len(judged) < 2:  # noqa: PLR2004 - a ratio takes two
                 continue
             for rate in sorted({key for one in judged for key in one if "_rate" in key}):

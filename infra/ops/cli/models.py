@@ -27,6 +27,9 @@ def train(  # noqa: PLR0917 - options of the command line, which nobody calls by
         list[Path] | None, typer.Option(help="CSV file or folder with new data; may be given again.")
     ] = None,
     prefix: Annotated[str | None, typer.Option(help="Keys in the data store that hold new data.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Reviewers' labels, as ./plinth review export writes them.")
+    ] = None,
     key: Annotated[Path | None, typer.Option(help="Key of a builder; the clone's own locally.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -47,6 +50,7 @@ def train(  # noqa: PLR0917 - options of the command line, which nobody calls by
             key_file=key,
             deliveries=delivery or [],
             prefix=prefix,
+            labels=labels,
             say=steps.say,
         )
     if as_json:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from services.credit_risk import data
 from services.credit_risk.dataset import of_frame
 from services.credit_risk.features import FEATURES, encode
 from services.credit_risk.pipeline import PIPELINE
@@ -93,7 +94,7 @@ def test_training_reads_the_offline_table_and_leaves_a_whole_record(tmp_path) ->
     assert record["batches"] == done.batches == [record["data_digest"]]
     assert record["feature_table"] == done.features
     assert record["model"] == done.version.digest
-    assert record["schema"]["version"] == 1
+    assert record["schema"]["version"] == 2
     assert record["figures"]["holdout.auc"] == 0.8
 
 
@@ -116,6 +117,46 @@ def test_new_data_make_a_new_version_and_the_same_data_none(tmp_path) -> None:
     assert more.version.version == "000002"
     assert len(more.batches) == 2
     assert more.version.digest != first.version.digest
+
+
+def labelled(count: int, **changes) -> bytes:
+    """Labels as `./plinth review export` writes them: the application, what was found, and provenance."""
+    found = [json.loads(one.model_dump_json()) for one in data.load().applications[:count]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*sorted(found[0]), "label", "decision", "reviewer"])
+    writer.writeheader()
+    for n, one in enumerate(found):
+        label = "bad" if n % 3 == 0 else "good"
+        row = one | {"credit_amount_dm": 3000 + n}  # another loan of such a person: no copy of a known row
+        writer.writerow({**row, "label": label, "decision": f"d{n}", "reviewer": "ada"} | changes)
+    return text.getvalue().encode()
+
+
+def test_labels_of_reviewers_become_data_and_a_new_candidate(tmp_path) -> None:
+    made, seen = quick()
+    kept = stores_in(tmp_path)
+    first = pipeline.run(made, kept, KEY, by="ci")
+
+    second = pipeline.run(made, kept, KEY, by="ci", deliveries=[made.labels(labelled(150))])
+
+    frame, features = seen[-1]
+    dataset = of_frame(frame, "")
+    assert (len(frame), len(features)) == (1150, 1150)
+    assert dataset.groups["age"][1000:] == ("unknown",) * 150
+    assert sum(dataset.defaulted[1000:]) == 50
+    assert second.version.version == "000002"
+    assert second.version.stage == "candidate"
+    assert second.batches[0] == first.batches[0]
+
+
+def test_labels_that_say_nothing_are_quarantined(tmp_path) -> None:
+    made, kept = quick()[0], stores_in(tmp_path)
+    pipeline.run(made, kept, KEY, by="ci")
+
+    with pytest.raises(DataError, match="quarantined_share is 1"):
+        pipeline.run(made, kept, KEY, by="ci", deliveries=[made.labels(labelled(150, label="perhaps"))])
+    with pytest.raises(DataError, match=r"lack the column\(s\) .*label"):
+        made.labels(b"decision\n1\n")
 
 
 def test_a_batch_over_a_limit_stops_this_run_and_stays_out_of_the_next(tmp_path) -> None:
@@ -144,7 +185,7 @@ def test_a_changed_schema_without_a_version_stops_before_any_data_are_read(tmp_p
     made = quick()[0]
     changed = replace(made, spec=replace(made.spec, columns=made.spec.columns[1:]))
 
-    with pytest.raises(DataError, match="still says version 1"):
+    with pytest.raises(DataError, match="still says version 2"):
         pipeline.run(changed, stores_in(tmp_path), KEY, by="ci")
     assert not (tmp_path / "data").exists()
 
