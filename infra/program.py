@@ -142,6 +142,11 @@ def build(settings: Settings, providers: Providers) -> Outputs:
                 gateway=gateway.name,
                 gateway_namespace=gateway_namespace.name,
                 domain=settings.gateway.domain,
+                region=settings.aws.region,
+                token_issuer=settings.tokens.issuer,
+                token_keys=settings.tokens.key_set(),
+                decisions_bucket=stores.buckets["decisions"].name,
+                review_table=stores.tables["reviews"].name,
             ),
             opts,
         )

@@ -27,6 +27,7 @@ from infra.settings_foundation import (
     RegistrySettings,
 )
 from infra.settings_operations import AuditSettings, CostSettings, RecoverySettings, StorageSettings
+from infra.settings_tokens import TOKENS_VARIABLE, TokenSettings, read_tokens
 
 Environment = Literal["local", "dev", "staging", "prod", "prod-dr"]
 ENVIRONMENTS: tuple[Environment, ...] = ("local", "dev", "staging", "prod", "prod-dr")
@@ -135,6 +136,7 @@ class Settings(Frozen):
     ] = "signed"
     aws: AwsSettings
     gateway: GatewaySettings
+    tokens: TokenSettings = TokenSettings()
     network: NetworkSettings = NetworkSettings()
     storage: StorageSettings = StorageSettings()
     audit: AuditSettings = AuditSettings()
@@ -238,7 +240,7 @@ class Settings(Frozen):
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], *, stack: str, environ: Mapping[str, str]) -> Self:
-        """Validate raw settings; add the releases file when the stack does not name its own.
+        """Validate raw settings; add the releases and tokens files when the stack does not have its own.
 
         Raises:
             SettingsError: With one line for each mistake: key, value given, what is allowed.
@@ -248,6 +250,9 @@ class Settings(Frozen):
         releases_file = environ.get(RELEASES_VARIABLE)
         if "releases" not in values and releases_file:
             values["releases"] = _read_releases(Path(releases_file))
+        tokens_file = environ.get(TOKENS_VARIABLE)
+        if "tokens" not in values and tokens_file:
+            values["tokens"] = read_tokens(Path(tokens_file))
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:

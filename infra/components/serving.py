@@ -1,5 +1,6 @@
 """One model service in the cluster: pods, the way to them, and what they may reach."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,12 @@ DRAIN_SECONDS = 10
 SIGTERM, it lets them hang, so none may arrive any more by then."""
 GRACE_SECONDS = DRAIN_SECONDS + REQUEST_TIMEOUT_SECONDS + 5
 """Seconds until a pod is killed: drained, last answers given, and a margin."""
+DECISIONS_FOLDER = "/var/lib/plinth/decisions"
+"""Where decisions are logged before an answer leaves. It outlives the container, not the pod; what it holds
+is in the bucket within minutes (``Limits`` in services/readiness/decision_log/writer.py)."""
+POD_IDENTITY_AGENT = "169.254.170.23/32"
+"""Where EKS Pod Identity gives a pod its credentials (EKS user guide)."""
+ISSUER_FOLDER, KEYS_FILE = "/etc/plinth/issuer", "keys.json"
 CPU_BURST = 4
 """CPU limit as a multiple of the request: a cold start and a burst may borrow idle cores."""
 
@@ -38,6 +45,11 @@ class ServingArgs:
         gateway: Name of the gateway.
         gateway_namespace: Namespace of the gateway; the only place from which requests may come.
         domain: Domain of the gateway.
+        region: Region of the stores.
+        token_issuer: Who issues the callers' tokens; empty lets nobody in.
+        token_keys: The issuer's public keys: a JSON Web Key Set.
+        decisions_bucket: Bucket of the decision log.
+        review_table: Table of cases that wait for a person.
     """
 
     service: str
@@ -50,6 +62,11 @@ class ServingArgs:
     gateway: pulumi.Input[str]
     gateway_namespace: pulumi.Input[str]
     domain: str
+    region: str
+    token_issuer: str
+    token_keys: str
+    decisions_bucket: pulumi.Input[str]
+    review_table: pulumi.Input[str]
 
 
 class Serving(pulumi.ComponentResource):
@@ -87,6 +104,9 @@ class Serving(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        issuer = kubernetes.core.v1.ConfigMap(
+            f"{name}-issuer", metadata=metadata(), data={KEYS_FILE: args.token_keys}, opts=child
+        )
         deployment = kubernetes.apps.v1.Deployment(
             name,
             metadata=metadata(annotations={"plinth.dev/model-digest": args.model_digest}),
@@ -99,7 +119,7 @@ class Serving(pulumi.ComponentResource):
                         max_unavailable=0, max_surge=1
                     ),
                 ),
-                template=_pod(labels, args, account.metadata.name),
+                template=_pod(labels, args, account.metadata.name, issuer.metadata.name),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -143,7 +163,11 @@ class Serving(pulumi.ComponentResource):
 def _from_gateway(
     labels: dict[str, str], args: ServingArgs
 ) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
-    """Allow what comes from the gateway's namespace on the service's port, and nothing out."""
+    """Allow what comes from the gateway's namespace on the service's port; out, only the way to AWS.
+
+    A policy cannot name an AWS service: the subnets have no way to the internet, so what can be reached on
+    port 443 are the endpoints of the VPC. The agent of Pod Identity answers at a link-local address.
+    """
     return kubernetes.networking.v1.NetworkPolicySpecArgs(
         pod_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
         policy_types=["Ingress", "Egress"],
@@ -159,16 +183,52 @@ def _from_gateway(
                 ports=[kubernetes.networking.v1.NetworkPolicyPortArgs(port=PORT, protocol="TCP")],
             )
         ],
+        egress=[
+            _to("0.0.0.0/0", 443, "TCP"),
+            _to(POD_IDENTITY_AGENT, 80, "TCP"),
+            kubernetes.networking.v1.NetworkPolicyEgressRuleArgs(
+                to=[
+                    kubernetes.networking.v1.NetworkPolicyPeerArgs(
+                        namespace_selector=kubernetes.meta.v1.LabelSelectorArgs(
+                            match_labels={"kubernetes.io/metadata.name": "kube-system"}
+                        )
+                    )
+                ],
+                ports=[
+                    kubernetes.networking.v1.NetworkPolicyPortArgs(port=53, protocol=protocol)
+                    for protocol in ("UDP", "TCP")
+                ],
+            ),
+        ],
+    )
+
+
+def _to(cidr: str, port: int, protocol: str) -> kubernetes.networking.v1.NetworkPolicyEgressRuleArgs:
+    return kubernetes.networking.v1.NetworkPolicyEgressRuleArgs(
+        to=[
+            kubernetes.networking.v1.NetworkPolicyPeerArgs(
+                ip_block=kubernetes.networking.v1.IPBlockArgs(cidr=cidr)
+            )
+        ],
+        ports=[kubernetes.networking.v1.NetworkPolicyPortArgs(port=port, protocol=protocol)],
     )
 
 
 def _pod(
-    labels: dict[str, str], args: ServingArgs, account: pulumi.Input[str]
+    labels: dict[str, str],
+    args: ServingArgs,
+    account: pulumi.Input[str],
+    issuer: pulumi.Input[str],
 ) -> kubernetes.core.v1.PodTemplateSpecArgs:
     """Return the pod: restricted, without a token, spread over nodes, drained before it ends."""
     return kubernetes.core.v1.PodTemplateSpecArgs(
         metadata=kubernetes.meta.v1.ObjectMetaArgs(
-            labels=labels, annotations={"plinth.dev/model-digest": args.model_digest}
+            labels=labels,
+            annotations={
+                "plinth.dev/model-digest": args.model_digest,
+                # Keys are read at the start of a process, so new ones must start new processes.
+                "plinth.dev/token-keys": hashlib.sha256(args.token_keys.encode()).hexdigest(),
+            },
         ),
         spec=kubernetes.core.v1.PodSpecArgs(
             service_account_name=account,
@@ -193,10 +253,15 @@ def _pod(
             ),
             containers=[_container(args)],
             volumes=[
+                *(
+                    kubernetes.core.v1.VolumeArgs(
+                        name=volume, empty_dir=kubernetes.core.v1.EmptyDirVolumeSourceArgs(size_limit=size)
+                    )
+                    for volume, size in (("bentoml-home", "256Mi"), ("tmp", "64Mi"), ("decisions", "1Gi"))
+                ),
                 kubernetes.core.v1.VolumeArgs(
-                    name=volume, empty_dir=kubernetes.core.v1.EmptyDirVolumeSourceArgs(size_limit=size)
-                )
-                for volume, size in (("bentoml-home", "256Mi"), ("tmp", "64Mi"))
+                    name="issuer", config_map=kubernetes.core.v1.ConfigMapVolumeSourceArgs(name=issuer)
+                ),
             ],
         ),
     )
@@ -213,6 +278,16 @@ def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
             kubernetes.core.v1.EnvVarArgs(name="OMP_NUM_THREADS", value="1"),
             # The image is read-only and known by its digest; nothing may be written beside the code.
             kubernetes.core.v1.EnvVarArgs(name="PYTHONDONTWRITEBYTECODE", value="1"),
+            # What the service reads stands in services/readiness: security.py, decisions.py, review_feed.py.
+            kubernetes.core.v1.EnvVarArgs(name="AWS_DEFAULT_REGION", value=args.region),
+            kubernetes.core.v1.EnvVarArgs(name="PLINTH_TOKEN_ISSUER", value=args.token_issuer),
+            kubernetes.core.v1.EnvVarArgs(name="PLINTH_TOKEN_AUDIENCE", value=args.service),
+            kubernetes.core.v1.EnvVarArgs(
+                name="PLINTH_TOKEN_KEYS_FILE", value=f"{ISSUER_FOLDER}/{KEYS_FILE}"
+            ),
+            kubernetes.core.v1.EnvVarArgs(name="PLINTH_DECISIONS_FOLDER", value=DECISIONS_FOLDER),
+            kubernetes.core.v1.EnvVarArgs(name="PLINTH_DECISIONS_BUCKET", value=args.decisions_bucket),
+            kubernetes.core.v1.EnvVarArgs(name="PLINTH_REVIEW_TABLE", value=args.review_table),
         ],
         resources=kubernetes.core.v1.ResourceRequirementsArgs(
             requests={"cpu": f"{args.cpu_millicores}m", "memory": f"{args.memory_mib}Mi"},
@@ -237,6 +312,8 @@ def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
         volume_mounts=[
             kubernetes.core.v1.VolumeMountArgs(name="bentoml-home", mount_path="/home/bentoml"),
             kubernetes.core.v1.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108 - inside the pod
+            kubernetes.core.v1.VolumeMountArgs(name="decisions", mount_path=DECISIONS_FOLDER),
+            kubernetes.core.v1.VolumeMountArgs(name="issuer", mount_path=ISSUER_FOLDER, read_only=True),
         ],
     )
 

@@ -110,6 +110,18 @@ def model_service(scope: Scope, service: str) -> WorkloadRole:
                 resources=[scope.keys],
                 conditions=scope.key_aliases("decisions"),
             ),
+            Statement(
+                # PutItem alone: a service asks for reviews and can neither read nor answer them.
+                sid="AskForReviews",
+                actions=["dynamodb:PutItem"],
+                resources=scope.table("reviews"),
+            ),
+            Statement(
+                sid="EncryptReviews",
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=[scope.keys],
+                conditions=scope.key_aliases("reviews"),
+            ),
         ],
     )
 

@@ -18,6 +18,7 @@ from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
 from infra.preview.report import Report
 from infra.settings import RELEASES_VARIABLE, Settings
+from infra.settings_tokens import TOKENS_VARIABLE
 from policies import changes as rules
 from policies.procedure import control_of
 
@@ -99,7 +100,7 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
         if not state.resource_count(stack) and baseline.read(stack) is None:
             baseline.record(stack, Account.of(wanted))  # what a teardown must leave
     return Ready(
-        settings=stack_settings(file, {RELEASES_VARIABLE: environ[RELEASES_VARIABLE]}),
+        settings=stack_settings(file, {name: environ[name] for name in (RELEASES_VARIABLE, TOKENS_VARIABLE)}),
         engine=Engine(stack, {**environ, **(TAKE_BACK if refresh else {})}, tools.bin("pulumi")),
         state=state.digest(stack),
         behind=refresh or restored is not None or state.interrupted(stack),

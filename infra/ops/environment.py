@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.errors import StateError
 from infra.gate import ACCEPTANCE_VARIABLE
-from infra.local import isolation, toolchain
+from infra.local import isolation, issuer, toolchain
 from infra.local.paths import home, repo_root
 from infra.local.session import Platform
 from infra.ops import state_backend
@@ -15,6 +15,7 @@ from infra.ops.releases import releases_file
 from infra.ops.state import backend_dir
 from infra.policy_settings import policy_settings
 from infra.settings import RELEASES_VARIABLE, Settings
+from infra.settings_tokens import TOKENS_VARIABLE
 from policies.pulumi_pack import pack_config
 
 LOCAL_PASSPHRASE = "plinth-local"  # noqa: S105 - for everybody; see infra/decisions/0003-local-passphrase.md
@@ -43,6 +44,7 @@ def variables(
     values = {
         **_engine(settings, tools),
         "PULUMI_BACKEND_URL": f"file://{backend_dir()}",
+        TOKENS_VARIABLE: str(issuer.settings_file()),
         **isolation.local_env({}, platform),
     }
     if file.parent != repo_root() / "stacks":  # where the engine looks by itself

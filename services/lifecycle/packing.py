@@ -29,15 +29,21 @@ from services.readiness.model import verify
 
 SERVING_LIBRARIES = (
     "bentoml",
+    "boto3",
     "httptools",
+    "joserfc",
     "numpy",
     "onnxruntime",
     "prometheus-client",
     "pydantic",
+    "pyyaml",
     "starlette",
     "uvloop",
 )
 """What every serving environment needs, pinned to the installed versions."""
+
+SERVING_FILES = ("contract.yaml", "example.json")
+"""Files of a service's folder that serving reads: its limits, and the example of its description."""
 
 PACKAGE_FILE = "package.json"
 
@@ -125,6 +131,9 @@ def _stage(service: Packable, folder: Path, model: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, target)
     shutil.copytree(model, folder / "services" / service.module / "model")
+    for file in SERVING_FILES:
+        name = f"services/{service.module}/{file}"
+        shutil.copyfile(ROOT / name, folder / name)
     shutil.copyfile(ROOT / "services" / service.module / "README.md", folder / "README.md")
     bentofile = {
         "service": service.entry,

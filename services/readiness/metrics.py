@@ -9,6 +9,12 @@ from prometheus_client import Counter, Histogram
 PROBABILITY_BUCKETS = tuple(round(step / 20, 2) for step in range(1, 21))
 """Steps of 0.05: fine enough to see the distribution drift, 20 series a model."""
 
+CONFIDENCE_BUCKETS = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+"""The likelier of two outcomes has at least 0.5; contracts set their limit at a step of this."""
+
+SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""From one answer on an idle core to the longest that anything here waits."""
+
 MODEL_LABEL_DIGITS = 12
 """Hex digits of the model's digest in labels: 48 bits tell any two models of a service apart."""
 
@@ -20,6 +26,30 @@ PROBABILITY = Histogram(
     "Probability that the model gave, by model.",
     ["service", "model"],
     buckets=PROBABILITY_BUCKETS,
+)
+CONFIDENCE = Histogram(
+    "plinth_prediction_confidence",
+    "Probability of the likelier outcome, by model.",
+    ["service", "model"],
+    buckets=CONFIDENCE_BUCKETS,
+)
+RUNGS = Counter("plinth_answers", "Answers given, by the rung of the fallback ladder.", ["service", "rung"])
+TROUBLES = Counter(
+    "plinth_troubles", "What went wrong while answering, in the contract's words.", ["service", "trouble"]
+)
+GUARD = Counter("plinth_guard_verdicts", "What the guard said of an input.", ["service", "verdict"])
+REVIEWS = Counter("plinth_reviews_asked", "Decisions for which a person was asked.", ["service", "reason"])
+UNAVAILABLE = Counter(
+    "plinth_unavailable_answers", "Requests answered 'unavailable', by why.", ["service", "trouble"]
+)
+UNDESIGNED = Counter(
+    "plinth_undesigned_errors", "Requests that ended in an error that nobody designed.", ["service"]
+)
+LOG_SECONDS = Histogram(
+    "plinth_decision_log_seconds",
+    "Wait of an answer until its record was on disk.",
+    ["service"],
+    buckets=SECONDS_BUCKETS,
 )
 REJECTED = Counter(
     "plinth_rejected_requests", "Requests refused before the model, by reason.", ["service", "reason"]

@@ -115,3 +115,8 @@ class VerifiedModel:
         """Return the probability of the second class for one row of features."""
         row = np.asarray([features], dtype=np.float32)
         return float(self._session.run([OUTPUT], {INPUT: row})[0][0, 1])
+
+    def outputs(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return what the model gives for rows of features, unchecked: a probability for each class."""
+        found: npt.NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: rows})[0]
+        return found

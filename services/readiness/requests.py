@@ -16,9 +16,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from services.readiness.metrics import REJECTED
+from services.readiness.refusals import UNKNOWN_FIELD, Refusal, parse_body
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,13 +31,7 @@ BODY_SECONDS = 2.0
 """Time to send a body of a few KiB, generously. A client that stops halfway would else hold one of the
 service's places until the request's timeout."""
 
-MAX_PROBLEMS = 20
-"""So many problems of a body are named; a body full of unknown fields must not make a huge answer."""
-
-UNKNOWN_FIELD = "(unknown field)"
-
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
-_FIELD_NAME = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _current: ContextVar[str] = ContextVar("request_id", default="")
 logger = logging.getLogger("bentoml.service.gate")
 
@@ -44,49 +39,6 @@ logger = logging.getLogger("bentoml.service.gate")
 def request_id() -> str:
     """Return the id of the request in progress; empty outside of one."""
     return _current.get()
-
-
-class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
-    """An answer in place of the service's.
-
-    Args:
-        status: HTTP status, 4xx or 503.
-        reason: One word for metrics and programs, from a closed set.
-        message: One sentence for people, without anything that the client sent.
-        problems: What is wrong with which field.
-    """
-
-    def __init__(
-        self, status: int, reason: str, message: str, problems: list[dict[str, str]] | None = None
-    ) -> None:
-        """Keep the parts of the answer."""
-        super().__init__(message)
-        self.status = status
-        self.reason = reason
-        self.message = message
-        self.problems = problems or []
-
-
-def check_body(schema: type[BaseModel], body: bytes) -> None:
-    """Check a JSON body.
-
-    Raises:
-        Refusal: It is not JSON or breaks the schema. A field is named when it is the schema's own, or
-            when the unknown name is a plain word; the value that was sent is never shown.
-    """
-    try:
-        schema.model_validate_json(body)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        problems = []
-        for problem in found[:MAX_PROBLEMS]:
-            field = ".".join(str(part) for part in problem["loc"]) or "(body)"
-            if problem["type"] == "extra_forbidden" and not _FIELD_NAME.fullmatch(field):
-                field = UNKNOWN_FIELD
-            problems.append({"field": field, "problem": problem["msg"], "type": problem["type"]})
-        raise Refusal(
-            400, "invalid", f"The body has {len(found)} problem(s); see the schema at /docs.json.", problems
-        ) from None
 
 
 class Gate:
@@ -135,7 +87,7 @@ class Gate:
         try:
             self._check_headers(headers)
             body = await self._read(receive)
-            check_body(schema, body)
+            parse_body(schema, body)
             await self.app(scope, _replay(body, receive), send_with_id)
         except Refusal as refusal:
             await self._answer(refusal, send_with_id, schema)

@@ -10,6 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.errors import PlatformError
+from infra.local.isolation import local_env
+from infra.local.supervisor.status import Platform
+
 Lookup = Callable[[str, str], Mapping[str, Any] | None]
 """Takes ``configmaps`` or ``secrets`` and a name in the pod's namespace; gives texts by key, or ``None``."""
 
@@ -45,6 +49,24 @@ def base_environment(sandbox: Path, temporary: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "BENTOML_DO_NOT_TRACK": "True",
     }
+
+
+def aws_environment(home: Path) -> dict[str, str]:
+    """Return what EKS Pod Identity would give a pod: here, the way to this clone's AWS API and dummy keys.
+
+    Nothing is given while the platform does not say where that API is; real credentials never are.
+
+    Args:
+        home: The ``local`` folder of the home.
+    """
+    platform = Platform.load(home / "platform.json")
+    if platform is None or not platform.endpoints.get("aws_proxy"):
+        return {}
+    try:
+        found = local_env({}, platform)
+    except PlatformError:
+        return {}
+    return {name: value for name, value in found.items() if name != "KUBECONFIG"}
 
 
 def forced_environment(sandbox: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from infra.local import images
 from infra.local.runner import MAX_PROCESSES
 from infra.local.runner.environment import (
     EnvironmentConfigError,
+    aws_environment,
     base_environment,
     container_environment,
     expand,
@@ -99,6 +100,7 @@ async def launch(
     make_volumes(pod, lookup, volumes)
     environment = {
         **base_environment(sandbox.folder, sandbox.fresh_temporary()),
+        **aws_environment(shared.home),
         **{name: translate(value, pod, volumes) for name, value in own.items()},
         **forced_environment(sandbox.folder),
     }

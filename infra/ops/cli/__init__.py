@@ -21,6 +21,7 @@ from infra.ops.cli import (
     previews,
     quotas,
     tools,
+    trust,
     upkeep,
 )
 from infra.ops.cli.base import app
@@ -41,6 +42,7 @@ __all__ = [
     "previews",
     "quotas",
     "tools",
+    "trust",
     "upkeep",
 ]
 

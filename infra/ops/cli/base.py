@@ -27,6 +27,12 @@ contract_app = typer.Typer(no_args_is_help=True, help="What services promise, an
 app.add_typer(contract_app, name="contract")
 registry_app = typer.Typer(no_args_is_help=True, help="Models: versions, stages, lineage, signatures.")
 app.add_typer(registry_app, name="registry")
+audit_app = typer.Typer(no_args_is_help=True, help="The decision log: find a decision, prove the chain.")
+app.add_typer(audit_app, name="audit")
+review_app = typer.Typer(no_args_is_help=True, help="Cases that wait for a person: claim, label, escalate.")
+app.add_typer(review_app, name="review")
+bench_app = typer.Typer(no_args_is_help=True, help="Measurements, printed as figures.")
+app.add_typer(bench_app, name="bench")
 data_app = typer.Typer(no_args_is_help=True, help="Data that came in, and their schemas.")
 app.add_typer(data_app, name="data")
 

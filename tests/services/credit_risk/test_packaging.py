@@ -88,7 +88,7 @@ def test_the_served_model_answers_for_every_row_as_the_record_says(built):
 
 def test_what_serves_is_all_that_the_service_imports_and_nothing_of_training(built):
     code = SERVICE.serving_code()
-    assert {"services/credit_risk/schema.py", "services/readiness/requests.py"} <= set(code)
+    assert {"services/credit_risk/schema.py", "services/readiness/api.py"} <= set(code)
     assert not any("lifecycle" in name or "training" in name or "_making" in name for name in code)
     packed = {
         path.relative_to(built.bento / "src").as_posix() for path in built.bento.rglob("src/services/**/*.py")

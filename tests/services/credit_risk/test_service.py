@@ -19,7 +19,10 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jwk, jwt
 
+from services.credit_risk.schema import Decision
+from services.readiness.decision_log.reading import Reader
 from services.readiness.digests import tree_digest
 
 pytestmark = pytest.mark.serving
@@ -45,21 +48,40 @@ def free_port() -> int:
         return port
 
 
+ISSUER = "https://issuer.example.com"
+KEY = jwk.ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
+
+
+def token(*, key: jwk.ECKey = KEY, **changed: Any) -> str:
+    claims = {"iss": ISSUER, "aud": "credit-risk", "sub": "test", "exp": int(time.time()) + 600}
+    claims |= {"scope": "decisions:write model:read"} | changed
+    return jwt.encode({"alg": "ES256", "kid": KEY.kid}, claims, key, algorithms=["ES256"])
+
+
 def start(bento: Path, folder: Path) -> Server:
     folder.mkdir()
+    (folder / "keys.json").write_text(json.dumps({"keys": [KEY.as_dict(private=False)]}))
     port = free_port()
     environment = {
         **os.environ,
         "BENTOML_HOME": str(folder / "home"),
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PLINTH_TOKEN_ISSUER": ISSUER,
+        "PLINTH_TOKEN_KEYS_FILE": str(folder / "keys.json"),
+        "PLINTH_DECISIONS_FOLDER": str(folder / "decisions"),
     }
     argv = [sys.executable, "-m", "bentoml", "serve", str(bento), "--host", "127.0.0.1", "--port", str(port)]
     log = folder / "log"
     with log.open("wb") as file:
         process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=file, stderr=file)
     # Nothing of the environment (a proxy) may come between the test and loopback.
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False)
+    client = httpx.Client(
+        base_url=f"http://127.0.0.1:{port}",
+        timeout=20,
+        trust_env=False,
+        headers={"authorization": f"Bearer {token()}"},
+    )
     return Server(client=client, log=log, process=process)
 
 
@@ -113,16 +135,57 @@ def test_a_valid_application_gets_a_decision(server, built, example):
     assert 0 <= decision["probability_of_default"] <= 0.14
     assert decision["model_digest"] == built.package["model_digest"]
     assert answer.headers["x-request-id"] == decision["request_id"]
+    assert decision["rung"] == "model"
+    assert decision["guard"]["verdict"] == "in_distribution"
+    assert len(decision["explanation"]) == 4
+    Decision.model_validate_json(answer.content)
+
+
+def test_an_answered_decision_is_in_the_log(server, example):
+    answer = server.decide(example, **{"X-Request-Id": "log-12345678"}).json()
+    reader = Reader("credit-risk", store=None, spools=[server.log.parent / "decisions"])
+    (found,) = reader.search(answer["decision_id"])
+    assert found["body"]["input"] == example
+    assert found["body"]["output"]["decision"] == answer["decision"]
+    assert found["body"]["request_id"] == "log-12345678"
+    assert reader.verify().findings == ()
+
+
+TOKENS = {
+    "none": ("", 401, "no_token"),
+    "no bearer": ("Basic dGVzdDp0ZXN0", 401, "no_token"),
+    "no token": ("Bearer abc", 401, "bad_token"),
+    "forged": (
+        f"Bearer {token(key=jwk.ECKey.generate_key('P-256'))}",
+        401,
+        "bad_token",
+    ),
+    "expired": (f"Bearer {token(exp=int(time.time()) - 600)}", 401, "expired_token"),
+    "another audience": (f"Bearer {token(aud='another')}", 401, "wrong_token"),
+    "another issuer": (f"Bearer {token(iss='https://another.example.com')}", 401, "wrong_token"),
+    "no scope": (f"Bearer {token(scope='model:read')}", 403, "no_scope"),
+}
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_a_caller_without_a_fitting_token_is_refused(server, example, kind):
+    header, status, reason = TOKENS[kind]
+    answer = server.decide(example, Authorization=header)
+    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
+    assert header.rpartition(" ")[2] not in answer.text or not header
 
 
 def test_a_risky_application_is_declined(server, example):
-    risky = {**example, "checking_account": "overdrawn", "duration_months": 60, "credit_amount_dm": 15_000}
+    risky = {**example, "checking_account": "overdrawn", "duration_months": 36, "credit_amount_dm": 6_000}
     assert server.decide({**risky, "savings": "below_100_dm"}).json()["decision"] == "decline"
 
 
 def test_numbers_that_the_model_has_not_seen_go_to_a_person(server, example):
     decision = server.decide({**example, "credit_amount_dm": 99_000}).json()
-    assert (decision["decision"], decision["reasons"]) == ("refer_to_human", ["outside_training_range"])
+    assert decision["decision"] == "refer_to_human"
+    assert "out_of_distribution" in decision["reasons"]
+    assert decision["guard"]["outside"] == ["credit_amount_dm"]
+    assert decision["review"]
 
 
 def test_the_callers_request_id_is_kept_when_it_is_plain(server, example):
@@ -195,7 +258,7 @@ def test_a_bad_body_is_refused(server, kind):
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_is_refused(server, chunked):
-    body = b"{" + b" " * 20_000 + b"}"
+    body = b"{" + b" " * (20_000 if chunked else 10_000_000) + b"}"
     content = iter([body[:9000], body[9000:]]) if chunked else body
     headers = {"content-type": "application/json"}
     answer = server.client.post("/v1/decisions", content=content, headers=headers)
@@ -216,6 +279,7 @@ def half_a_request(server: Server) -> socket.socket:
     url = server.client.base_url
     sock = socket.create_connection((url.host, url.port or 0), timeout=20)
     head = "POST /v1/decisions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99"
+    head += f"\r\nAuthorization: Bearer {token()}"
     sock.sendall(f'{head}\r\n\r\n{{"housing": "{SECRET}'.encode())
     return sock
 
@@ -256,12 +320,9 @@ def test_the_model_tells_what_it_is_made_of(server, built):
     assert described["metrics"] == built.package["metrics"]
 
 
-def test_the_openapi_page_describes_the_request(server):
-    spec = server.client.get("/docs.json").json()
-    operation = spec["paths"]["/v1/decisions"]["post"]
-    text = json.dumps(operation) + json.dumps(spec["components"])
-    assert "checking_account" in text
-    assert "probability_of_default" in text
+@pytest.mark.parametrize("path", ["/", "/docs.json", "/schema.json", "/v1/openapi.json", "/static_content/x"])
+def test_no_page_describes_the_service_in_production(server, path):
+    assert server.client.get(path).status_code == 404
 
 
 def test_what_happened_is_counted(server, example):
@@ -293,6 +354,7 @@ def test_an_altered_model_is_alive_but_never_ready(servers, example):
     assert answer.status_code == 503
     assert answer.json()["reason"] == "unavailable"
     assert "/" not in answer.json()["error"]
+    assert answer.headers["retry-after"]
     assert altered.client.get("/v1/model").status_code == 503
     log = altered.log.read_text()
     assert "Model refused, the service will not be ready" in log

@@ -1,0 +1,304 @@
+"""Breaks a service in every way that its contract names, under load, and counts what is answered.
+
+The service runs in this process, through its whole HTTP application, with the real model and a real log on
+disk; only the sockets are left out. Each fault is made where it would happen (the model's call, the
+disk's sync, the store), not by telling the service that there is one.
+"""
+
+import asyncio
+import contextlib
+import errno
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from services.credit_risk.features import FEATURES_DIGEST, encode
+from services.credit_risk.packaging import SERVICE as PACKABLE
+from services.credit_risk.schema import CreditApplication
+from services.credit_risk.service import FOLDER, SERVICE, redact
+from services.lifecycle.packing import cache_folder, cached_model
+from services.readiness.api import Api, Endpoints
+from services.readiness.contract_file import load
+from services.readiness.decision_log import writer
+from services.readiness.decision_log.reading import Reader
+from services.readiness.decision_log.store import FolderStore, StoreError
+from services.readiness.decisions import Decisions
+from services.readiness.ladder import Ladder
+from services.readiness.security import Caller, RateLimit, Tokens
+
+BLINK_SECONDS = 0.01
+AT_ONCE = 64
+"""Requests in flight at a time."""
+
+SLOW_SECONDS = 0.6
+"""Over twice what the service waits for its model, and six times what it waits here for the disk."""
+
+HANG_SECONDS = 10.0
+"""The gateway gives up after ten seconds; what takes longer hangs."""
+
+
+class _Anybody(Tokens):
+    """Lets the bench in without a signature for each request; refusals have tests of their own."""
+
+    def check(self, authorization: bytes, scope: str) -> Caller:
+        del authorization
+        return Caller(subject="bench", scopes=frozenset({scope}), expires=time.time() + 60)
+
+
+class _Store(FolderStore):
+    """A store that is away when told so."""
+
+    away = False
+
+    def put(self, key: str, content: bytes) -> None:
+        if self.away:
+            raise StoreError("away")
+        super().put(key, content)
+
+
+class _FullFeed:
+    """A review table that has stopped taking cases long ago."""
+
+    full = True
+
+    def ask(self, case: Any) -> None:
+        """Never called: a full feed takes nothing."""
+        raise AssertionError(case)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass(kw_only=True)
+class _World:
+    """One service with its log and store."""
+
+    folder: Path
+    model: Path
+    limits: writer.Limits = field(default_factory=writer.Limits)
+    reviews: Any = None
+    most_in_progress: int = 1500
+
+    def __post_init__(self) -> None:
+        contract = load(FOLDER)
+        self.ladder = Ladder(contract, features_digest=FEATURES_DIGEST)
+        self.ladder.load(self.model)
+        self.store = _Store(self.folder / "store")
+        self.decisions = Decisions(
+            SERVICE,
+            contract,
+            self.ladder,
+            environment={"PLINTH_DECISIONS_FOLDER": str(self.folder / "spool")},
+            store=self.store,
+            reviews=self.reviews,
+            limits=self.limits,
+        )
+        ends = Endpoints(
+            decisions=lambda: self.decisions,
+            schema=CreditApplication,
+            encode=encode,
+            redact=redact,
+            tokens=_Anybody(issuer=None, audience="", keys=None),
+            rate=RateLimit(1e9, 1e9),
+            describe=lambda: None,
+            most_in_progress=self.most_in_progress,
+        )
+        self.api = Api(SERVICE.name, lambda: ends)
+
+    async def ask(self, body: bytes) -> tuple[int, dict[str, Any]]:
+        """Send one request and return status and answer; status 0 is a hang."""
+        messages: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/decisions",
+            "root_path": "",
+            "headers": [(b"content-type", b"application/json")],
+        }
+        try:
+            async with asyncio.timeout(HANG_SECONDS):
+                await self.api(scope, receive, send)
+        except TimeoutError:
+            return 0, {}
+        return messages[0]["status"], json.loads(messages[1]["body"])
+
+
+def _after(seconds: float, call: Callable[..., Any]) -> Callable[..., Any]:
+    def later(*given: Any) -> Any:
+        time.sleep(seconds)
+        return call(*given)
+
+    return later
+
+
+def _raises(error: BaseException) -> Callable[..., Any]:
+    def call(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return call
+
+
+@contextlib.contextmanager
+def _broken(fault: str, world: _World) -> Iterator[None]:
+    """Break one thing while the block runs."""
+    model = world.ladder.model
+    with contextlib.ExitStack() as stack:
+        if fault in {"model_slow", "model_wrong_shape", "out_of_memory", "out_of_memory_everywhere"}:
+            assert model is not None
+            real = model.outputs
+            wrong: dict[str, Callable[..., Any]] = {
+                "model_slow": _after(SLOW_SECONDS, real),
+                "model_wrong_shape": lambda rows: real(rows)[:, :1],
+            }
+            broken = wrong.get(fault, _raises(MemoryError()))
+            stack.enter_context(mock.patch.object(model, "outputs", broken))
+        if fault == "out_of_memory_everywhere":
+            stack.enter_context(mock.patch.object(world.ladder.scorecard, "points", _raises(MemoryError())))
+        if fault in {"log_disk_full", "log_disk_failed"}:
+            number = errno.ENOSPC if fault == "log_disk_full" else errno.EIO
+            stack.enter_context(mock.patch.object(os, "fdatasync", _raises(OSError(number, ""))))
+        if fault == "log_disk_hangs":
+            stack.enter_context(mock.patch.object(os, "fdatasync", _after(SLOW_SECONDS, os.fdatasync)))
+        if fault == "log_store_down":
+            world.store.away = True
+        yield
+
+
+FAULTS: dict[str, set[str]] = {
+    "none": {"200 model"},
+    "model_file_gone": {"200 scorecard"},
+    "model_slow": {"200 scorecard"},
+    "model_wrong_shape": {"200 scorecard"},
+    "out_of_memory": {"200 scorecard"},
+    "out_of_memory_everywhere": {"200 cached_answer", "503 unavailable"},
+    "log_disk_full": {"503 unavailable"},
+    "log_disk_failed": {"503 unavailable"},
+    "log_disk_hangs": {"503 unavailable"},
+    "log_store_down": {"503 unavailable"},
+    "log_queue_full": {"200 model", "503 unavailable"},
+    "review_queue_full": {"200 model", "503 unavailable"},
+    "overloaded": {"200 model", "503 unavailable"},
+}
+"""Each fault and the answers that the contract designs for it."""
+
+
+def _world(fault: str, folder: Path, model: Path) -> _World:
+    if fault == "model_file_gone":
+        model = Path(shutil.copytree(model, folder / "model"))
+        (model / "model.onnx").unlink()
+    limits = writer.Limits()
+    if fault == "log_store_down":
+        limits = writer.Limits(seal_records=1, unshipped_seconds=0.0)
+    elif fault == "log_queue_full":
+        limits = writer.Limits(pending_count=8)
+    elif fault == "log_disk_hangs":
+        limits = writer.Limits(wait_seconds=0.1, pending_count=32)
+    return _World(
+        folder=folder,
+        model=model,
+        limits=limits,
+        reviews=_FullFeed() if fault == "review_queue_full" else None,
+        most_in_progress=AT_ONCE // 2 if fault == "overloaded" else 1500,
+    )
+
+
+async def _load(world: _World, bodies: list[bytes], requests: int) -> list[tuple[int, dict[str, Any]]]:
+    answers: list[tuple[int, dict[str, Any]]] = []
+    todo = iter(range(requests))
+
+    async def client() -> None:
+        for i in todo:
+            answers.append(await world.ask(bodies[i % len(bodies)]))  # noqa: PERF401 - one after the other
+
+    await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+    return answers
+
+
+def _bodies(count: int) -> list[bytes]:
+    example = json.loads((FOLDER / "example.json").read_text(encoding="utf-8"))
+    return [
+        json.dumps({**example, "duration_months": 4 + i % 60, "credit_amount_dm": 300 + 37 * i}).encode()
+        for i in range(count)
+    ]
+
+
+def run(requests: int = 10_000) -> dict[str, Any]:
+    """Send so many requests, spread over all faults, and return what was answered.
+
+    The result's ``unexplained`` counts answers of 500 and above that no contract designs, ``hangs``
+    those that did not come, ``undesigned`` those that another fault's answer would be, and ``unlogged``
+    decisions without a record in the verified log. All must be 0.
+    """
+    model = cached_model(PACKABLE, cache_folder())
+    each = -(-requests // len(FAULTS))
+    bodies = _bodies(200)
+    report: dict[str, Any] = {"requests": 0, "unexplained": 0, "hangs": 0, "undesigned": 0, "unlogged": 0}
+    report["tampering_found"] = 0
+    report["faults"] = {}
+    with tempfile.TemporaryDirectory(prefix="plinth-faults-") as temporary:
+        for fault, designed in FAULTS.items():
+            folder = Path(temporary) / fault
+            folder.mkdir()
+            found = asyncio.run(_one(fault, folder, model, bodies, each))
+            reader = Reader(SERVICE.name, store=None, spools=[folder / "spool"])
+            logged = {record.body["id"] for record in reader.decisions()}
+            kinds = Counter(_kind(status, answer) for status, answer in found)
+            report["requests"] += len(found)
+            report["hangs"] += kinds["0"]
+            report["unexplained"] += sum(n for kind, n in kinds.items() if kind.startswith("500"))
+            report["undesigned"] += sum(n for kind, n in kinds.items() if kind not in designed)
+            report["unlogged"] += sum(s == 200 and a["decision_id"] not in logged for s, a in found)  # noqa: PLR2004 - HTTP
+            report["tampering_found"] += len(reader.verify().findings)
+            report["faults"][fault] = {"designed": sorted(designed), "answered": dict(sorted(kinds.items()))}
+    return report
+
+
+async def _one(
+    fault: str, folder: Path, model: Path, bodies: list[bytes], requests: int
+) -> list[tuple[int, dict[str, Any]]]:
+    world = _world(fault, folder, model)
+    try:
+        if fault in {"out_of_memory_everywhere", "log_store_down"}:
+            await _load(world, bodies[:20], 20)  # so that there is something in the cache, or to be shipped
+        with _broken(fault, world):
+            if fault == "log_store_down":
+                await _until_blocked(world, bodies[0])
+            return await _load(world, bodies, requests)
+    finally:
+        world.store.away = False
+        world.decisions.close()
+
+
+async def _until_blocked(world: _World, body: bytes) -> None:
+    """Go on until the store's absence has lasted as long as the log allows."""
+    for _ in range(int(HANG_SECONDS / BLINK_SECONDS)):
+        if (await world.ask(body))[0] != 200:  # noqa: PLR2004 - HTTP
+            return
+        await asyncio.sleep(BLINK_SECONDS)
+
+
+def _kind(status: int, answer: dict[str, Any]) -> str:
+    if status == 0:
+        return "0"
+    return f"{status} {answer.get('rung') or answer.get('reason')}"
+
+
+def quiet() -> None:
+    """Keep the service's own log off the terminal: every fault is logged, thousands of times."""
+    logging.getLogger("bentoml").setLevel(logging.CRITICAL)

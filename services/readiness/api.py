@@ -1,0 +1,267 @@
+"""The HTTP side of a service: everything that a request passes, in one place.
+
+A plain ASGI application, mounted in the BentoML service. BentoML's own endpoints log an invalid request with
+its traceback, which shows what was sent, and build their schema anew for each answer; this application
+does neither. Each refusal names the rule, never the value; each answer carries the request's id.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from services.readiness import metrics
+from services.readiness.decisions import Decisions, UnavailableError
+from services.readiness.refusals import Refusal, named_problems, parse_body
+from services.readiness.security import RateLimit, TokenRefusedError, Tokens
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 16 * 1024
+"""Over ten times the largest valid body of a tabular service; a service may set its own."""
+
+BODY_SECONDS = 2.0
+"""Time to send a body of a few KiB, generously. A client that stops halfway would else hold its place."""
+
+MOST_IN_PROGRESS = 1500
+"""Requests in progress before new ones are answered "overloaded". At 1,000 a second the last one waits a
+second and a half, well below the gateway's ten."""
+
+RETRY_AFTER_SECONDS = 2
+
+DECIDE_SCOPE, MODEL_SCOPE = "decisions:write", "model:read"
+
+_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
+logger = logging.getLogger("bentoml.service.http")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """What the application serves.
+
+    Args:
+        decisions: Decides; None while the process starts.
+        schema: Of a request's body.
+        encode: From a request to the model's inputs.
+        redact: From a request to what the log may hold.
+        tokens: Who may ask.
+        rate: How often.
+        describe: Content of ``GET /model``.
+        openapi: The description of the API, where it may be shown; None hides it.
+    """
+
+    decisions: Callable[[], Decisions | None]
+    schema: type[BaseModel]
+    encode: Callable[[Any], list[float]]
+    redact: Callable[[Any], dict[str, Any]]
+    tokens: Tokens
+    rate: RateLimit
+    describe: Callable[[], dict[str, Any] | None]
+    openapi: dict[str, Any] | None = None
+    max_body_bytes: int = MAX_BODY_BYTES
+    most_in_progress: int = MOST_IN_PROGRESS
+
+
+class Api:
+    """ASGI application for version 1 of a service's API, below ``/v1``.
+
+    Args:
+        service: Name of the service, for the metrics.
+        endpoints: Returns what to serve; asked once, with the first request, since an application is put
+            together before the process knows its environment.
+    """
+
+    def __init__(self, service: str, endpoints: Callable[[], Endpoints]) -> None:
+        """Keep both."""
+        self.service = service
+        self._make = endpoints
+        self._made: Endpoints | None = None
+        self._in_progress = 0
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Return what is served."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        # An id from outside goes into logs, so only a plain one is taken over.
+        request = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        self._in_progress += 1
+        try:
+            status, content, extra = await self._route(scope, headers, receive, request)
+        except Refusal as refusal:
+            status, content, extra = self._refused(refusal, request)
+        except UnavailableError as error:
+            metrics.UNAVAILABLE.labels(self.service, error.trouble).inc()
+            status, content, extra = self._refused(_unavailable(error), request)
+        except Exception as error:  # noqa: BLE001 - the last resort; a traceback could show what was sent
+            metrics.UNDESIGNED.labels(self.service).inc()
+            place = _place(error)
+            logger.error("Undesigned error in request %s: %s at %s", request, type(error).__name__, place)  # noqa: TRY400
+            status, content, extra = 500, _body("This is a defect of the service.", "defect", request), {}
+        finally:
+            self._in_progress -= 1
+        body = json.dumps(content, separators=(",", ":")).encode()
+        lines = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request.encode()),
+            (b"cache-control", b"no-store"),
+            *((name.encode(), value.encode()) for name, value in extra.items()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": lines})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _route(
+        self, scope: "Scope", headers: dict[bytes, bytes], receive: "Receive", request: str
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        allowed = {"/decisions": "POST", "/model": "GET"}
+        if self.endpoints.openapi is not None:
+            allowed["/openapi.json"] = "GET"
+        method = allowed.get(path)
+        if method is None:
+            raise Refusal(404, "not_found", "There is nothing at this path.")
+        if scope["method"] != method:
+            raise Refusal(405, "method", f"Use {method} here.", headers={"allow": method})
+        if path == "/openapi.json":
+            assert self.endpoints.openapi is not None
+            return 200, self.endpoints.openapi, {}
+        if path == "/model":
+            self._authorise(headers, MODEL_SCOPE)
+            described = self.endpoints.describe()
+            if described is None:
+                raise UnavailableError("model_unavailable")
+            return 200, described, {}
+        return 200, await self._decide(headers, receive, request), {}
+
+    async def _decide(self, headers: dict[bytes, bytes], receive: "Receive", request: str) -> dict[str, Any]:
+        ends = self.endpoints
+        if self._in_progress > ends.most_in_progress:
+            raise UnavailableError("overloaded")
+        caller = self._authorise(headers, DECIDE_SCOPE)
+        self._check_headers(headers)
+        asked = parse_body(ends.schema, await self._read(receive))
+        decisions = ends.decisions()
+        if decisions is None:
+            raise UnavailableError("model_unavailable")
+        return await decisions.decide(ends.encode(asked), ends.redact(asked), caller=caller, request=request)
+
+    def _authorise(self, headers: dict[bytes, bytes], scope: str) -> str:
+        try:
+            caller = self.endpoints.tokens.check(headers.get(b"authorization", b""), scope)
+        except TokenRefusedError as error:
+            challenge = {"www-authenticate": "Bearer"} if error.status == 401 else {}  # noqa: PLR2004 - HTTP
+            raise Refusal(error.status, error.reason, error.message, headers=challenge) from None
+        wait = self.endpoints.rate.take(caller.subject)
+        if wait:
+            raise Refusal(
+                429,
+                "rate",
+                "You send more requests than you may; wait as long as Retry-After says.",
+                headers={"retry-after": str(max(1, round(wait)))},
+            )
+        return caller.subject
+
+    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
+        if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
+            raise Refusal(415, "content_type", "Send JSON, with the header Content-Type: application/json.")
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.endpoints.max_body_bytes:
+            raise self._too_large()
+
+    async def _read(self, receive: "Receive") -> bytes:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read_all(receive)
+        except TimeoutError:
+            text = f"The body did not arrive within {BODY_SECONDS:g} seconds."
+            raise Refusal(408, "body_too_slow", text, headers={"connection": "close"}) from None
+
+    async def _read_all(self, receive: "Receive") -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message: Message = await receive()
+            if message["type"] != "http.request":
+                # Nobody reads this answer, but the place is taken until one is given.
+                raise Refusal(400, "client_gone", "The connection ended before the body did.")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self.endpoints.max_body_bytes:
+                raise self._too_large()
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks)
+
+    def _too_large(self) -> Refusal:
+        # The rest of the body is not read, so the connection cannot carry another request.
+        text = f"The body is larger than {self.endpoints.max_body_bytes} bytes."
+        return Refusal(413, "body_too_large", text, headers={"connection": "close"})
+
+    def _refused(self, refusal: Refusal, request: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+        metrics.REJECTED.labels(self.service, refusal.reason).inc()
+        named = named_problems(self.endpoints.schema, refusal.problems)
+        logger.info("Refused request %s: %d %s %s", request, refusal.status, refusal.reason, named)
+        content = _body(refusal.message, refusal.reason, request)
+        if refusal.problems:
+            content["problems"] = [{"field": p["field"], "problem": p["problem"]} for p in refusal.problems]
+        return refusal.status, content, refusal.headers
+
+
+class Hidden:
+    """ASGI middleware that answers 404 to every page but the API and the probes.
+
+    BentoML serves a user interface and its schema on the same port; in production nobody has any business
+    there.
+    """
+
+    def __init__(self, app: Any, *, shown: tuple[str, ...]) -> None:
+        """Keep what may be shown: whole paths, or beginnings that end with a slash."""
+        self.app, self._shown = app, shown
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Pass the request on, or answer 404."""
+        path = scope.get("path", "")
+        if scope["type"] != "http" or any(
+            path.startswith(shown) if shown.endswith("/") else path == shown for shown in self._shown
+        ):
+            await self.app(scope, receive, send)
+            return
+        body = b'{"error":"There is nothing at this path.","reason":"not_found"}'
+        lines = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 404, "headers": lines})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _body(message: str, reason: str, request: str) -> dict[str, Any]:
+    return {"error": message, "reason": reason, "request_id": request}
+
+
+def _unavailable(error: UnavailableError) -> Refusal:
+    text = f"No decision can be given now ({error.detail.replace('_', ' ')}); nothing was decided."
+    return Refusal(503, "unavailable", text, headers={"retry-after": str(RETRY_AFTER_SECONDS)})
+
+
+def _place(error: Exception) -> str:
+    """Return where an error was raised: file and line, no values."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"

@@ -1,0 +1,280 @@
+"""From a valid request to a logged answer: ladder, contract, decision log, review.
+
+The order is fixed: assess, conclude, log, then answer. Nothing is answered whose record is not on disk.
+"""
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.readiness import metrics
+from services.readiness.contract import Contract, Trouble
+from services.readiness.decision_log import DecisionLog, LogUnavailableError, Spool
+from services.readiness.decision_log.shipping import Shipper
+from services.readiness.decision_log.store import BucketStore, Store
+from services.readiness.decision_log.writer import Limits, now
+from services.readiness.explanation import strongest
+from services.readiness.ladder import Assessment, Ladder
+from services.readiness.review_feed import ReviewFeed, from_record
+
+FOLDER_VARIABLE = "PLINTH_DECISIONS_FOLDER"
+BUCKET_VARIABLE = "PLINTH_DECISIONS_BUCKET"
+
+REOPEN_SECONDS = 2.0
+"""Pause between two tries to open a log that could not be opened."""
+
+DIGITS = 6
+"""Decimals of shares in answers and records: a probability is not known better."""
+
+logger = logging.getLogger("bentoml.service.decisions")
+
+
+class UnavailableError(Exception):
+    """No decision can be given, by design.
+
+    Args:
+        trouble: Why, in the contract's words.
+        detail: Why more exactly, in one word of a closed set.
+    """
+
+    def __init__(self, trouble: Trouble, detail: str = "") -> None:
+        """Keep the words."""
+        super().__init__(trouble)
+        self.trouble: Trouble = trouble
+        self.detail = detail or trouble
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What one service adds to what all share.
+
+    Args:
+        name: As metrics and records know it.
+        classes: Names of the first and of the second class.
+        decide: From a probability of the second class to the outcome and its reasons.
+        refer: The outcome that asks a person.
+        probability_field: What the answer calls the probability.
+    """
+
+    name: str
+    classes: tuple[str, str]
+    decide: Callable[[float], tuple[str, list[str]]]
+    refer: str
+    probability_field: str
+
+
+class Decisions:
+    """Everything that one process needs to decide.
+
+    Args:
+        service: What is special.
+        contract: What was promised.
+        ladder: The rungs.
+        environment: Variables that say where log and reviews lie.
+        store: Where sealed segments go; by default the bucket that the environment names, if any.
+        reviews: Feed of the review table, if there is one.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        contract: Contract,
+        ladder: Ladder,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        store: Store | None = None,
+        reviews: ReviewFeed | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Open the log; where that fails, it is tried again while serving."""
+        self.service, self.contract, self.ladder = service, contract, ladder
+        home = environment.get(FOLDER_VARIABLE) or Path(environment.get("BENTOML_HOME", ".")) / "decisions"
+        self._folder = Path(home)
+        bucket = environment.get(BUCKET_VARIABLE)
+        self._store = store or (BucketStore(bucket) if bucket else None)
+        self._limits = limits
+        self.reviews = reviews
+        self.log: DecisionLog | None = None
+        self._shipper: Shipper | None = None
+        self._next_try = 0.0
+        self._open()
+
+    def _open(self) -> DecisionLog | None:
+        if self.log is None and time.monotonic() >= self._next_try:
+            self._next_try = time.monotonic() + REOPEN_SECONDS
+            model = self.ladder.model
+            about = {"model_digest": model.digest if model else None}
+            try:
+                self.log = DecisionLog(
+                    Spool(self._folder, self.service.name), limits=self._limits, about=about
+                )
+            except (OSError, LogUnavailableError) as error:
+                logger.error("The decision log cannot be opened: %s", type(error).__name__)  # noqa: TRY400
+            else:
+                self._shipper = Shipper(self.log, self._store) if self._store else None
+        return self.log
+
+    def close(self) -> None:
+        """Seal and ship what was logged, and bring the last cases to the review table."""
+        if self.log:
+            self.log.close()
+        if self._shipper:
+            self._shipper.close()
+        if self.reviews:
+            self.reviews.close()
+        self.ladder.engine.close()
+
+    async def decide(
+        self, row: list[float], given: dict[str, Any], *, caller: str, request: str
+    ) -> dict[str, Any]:
+        """Return the answer to one request, once its record is on disk.
+
+        Args:
+            row: The model's inputs.
+            given: The input as the log may hold it.
+            caller: Who asked.
+            request: The request's id.
+
+        Raises:
+            UnavailableError: There is no decision, and the contract says that there shall be none.
+        """
+        started = time.perf_counter()
+        found = await self.ladder.assess(row)
+        outcome, reasons, troubles = self._conclude(found)
+        for trouble in troubles:
+            metrics.TROUBLES.labels(self.service.name, trouble).inc()
+        identity = decision_id()
+        review = self._review(outcome, reasons, identity)
+        if review and self.reviews and self.reviews.full:
+            raise UnavailableError("review_queue_full")
+        answer = self._answer(found, outcome, reasons, identity, request, asked=bool(review))
+        record = {
+            "kind": "decision",
+            "at": now(),
+            "id": identity,
+            "request_id": request,
+            "caller": caller,
+            "model_digest": answer["model_digest"],
+            "features_version": self.ladder.features_digest,
+            "input": given,
+            "output": {key: answer[key] for key in ("decision", "reasons", self.service.probability_field)},
+            "confidence": answer["confidence"],
+            "guard": answer["guard"],
+            "rung": found.rung,
+            "troubles": troubles,
+            "explanation": {
+                "base": round(found.base, DIGITS),
+                "terms": {k: round(v, DIGITS) for k, v in (found.explanation or {}).items()},
+            },
+            "review": review,
+            "latency_ms": round((time.perf_counter() - started) * 1000, 3),
+        }
+        await self._write(record)
+        case = from_record(self.service.name, record)
+        if case and self.reviews:
+            self.reviews.ask(case)
+        self._count(found, outcome, review)
+        return answer
+
+    def _conclude(self, found: Assessment) -> tuple[str, list[str], list[Trouble]]:
+        """Apply the contract to what the ladder says.
+
+        Raises:
+            UnavailableError: The contract allows no answer.
+        """
+        troubles = list(found.troubles)
+        if found.probability is None:
+            raise UnavailableError(troubles[0] if troubles else "model_unavailable")
+        outcome, reasons = self.service.decide(found.probability)
+        if found.judgement is None or found.judgement.verdict == "out_of_distribution":
+            troubles.append("out_of_distribution")
+        if max(found.probability, 1.0 - found.probability) < self.contract.confidence.low_below:
+            troubles.append("low_confidence")
+        for trouble in troubles:
+            step = self.contract.answer_to(trouble)
+            if step == "unavailable":
+                raise UnavailableError(trouble)
+            if step == "refer_to_human":
+                if outcome != self.service.refer:
+                    outcome, reasons = self.service.refer, []
+                reasons = [*reasons, trouble]
+        return outcome, reasons, troubles
+
+    def _review(self, outcome: str, reasons: list[str], identity: str) -> str | None:
+        """Return why a person should look at the decision, or None."""
+        if outcome == self.service.refer:
+            return reasons[-1]
+        drawn = int(identity[-8:], 16) / 2**32
+        return "sample" if drawn < self.contract.review.sample_share else None
+
+    def _answer(
+        self,
+        found: Assessment,
+        outcome: str,
+        reasons: list[str],
+        identity: str,
+        request: str,
+        *,
+        asked: bool,
+    ) -> dict[str, Any]:
+        assert found.probability is not None
+        sure, judged, terms = found.confidence, found.judgement, found.explanation or {}
+        shown = strongest(list(terms), list(terms.values()))
+        unit = "points" if found.rung == "scorecard" else "log_odds"
+        return {
+            "request_id": request,
+            "decision_id": identity,
+            "decision": outcome,
+            "reasons": reasons,
+            self.service.probability_field: round(found.probability, DIGITS),
+            "confidence": {
+                "likelier": round(max(found.probability, 1.0 - found.probability), DIGITS),
+                "band": [round(sure.low, DIGITS), round(sure.high, DIGITS)] if sure else None,
+                "classes": [self.service.classes[i] for i in sure.classes] if sure else None,
+                "credibility": round(sure.credibility, DIGITS) if sure else None,
+            },
+            "guard": {
+                "verdict": judged.verdict if judged else "not_judged",
+                "p_value": round(judged.p_value, DIGITS) if judged else None,
+                "outside": list(judged.outside) if judged else [],
+            },
+            "rung": found.rung,
+            "explanation": [
+                {"feature": term.feature, "effect": round(term.log_odds, DIGITS), "unit": unit}
+                for term in shown
+            ],
+            "review": asked,
+            "model_digest": self.ladder.model.digest if self.ladder.model else None,
+        }
+
+    async def _write(self, record: dict[str, Any]) -> None:
+        log, started = self._open(), time.perf_counter()
+        if log is None:
+            raise UnavailableError("decision_log_unavailable", "log_not_open")
+        try:
+            await log.write(record)
+        except LogUnavailableError as error:
+            raise UnavailableError("decision_log_unavailable", error.trouble) from None
+        metrics.LOG_SECONDS.labels(self.service.name).observe(time.perf_counter() - started)
+
+    def _count(self, found: Assessment, outcome: str, review: str | None) -> None:
+        name, model = self.service.name, self.ladder.model
+        label = metrics.model_label(model.digest if model else "none")
+        metrics.PREDICTIONS.labels(name, outcome, label).inc()
+        metrics.RUNGS.labels(name, found.rung).inc()
+        metrics.GUARD.labels(name, found.judgement.verdict if found.judgement else "not_judged").inc()
+        if found.rung == "model" and found.probability is not None:
+            metrics.PROBABILITY.labels(name, label).observe(found.probability)
+            metrics.CONFIDENCE.labels(name, label).observe(max(found.probability, 1 - found.probability))
+        if review:
+            metrics.REVIEWS.labels(name, review).inc()
+
+
+def decision_id() -> str:
+    """Return a new id: 32 hexadecimal digits, the first twelve its time in ms, so that ids sort by time."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"

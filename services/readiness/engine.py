@@ -1,0 +1,124 @@
+"""Runs the model apart from the event loop: whatever waits goes in one batch, and a hang holds nobody up.
+
+One thread works. While it is busy, rows gather; when it is free, all of them go at once. So there is no
+pause to fill a batch at low load, and batches as large as needed at high load. A batch that takes too
+long fails for those who wait, and nothing more is sent to a thread that does not come back.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, Literal, TypeVar
+
+Row = Sequence[float]
+T = TypeVar("T")
+ModelFault = Literal["model_unavailable", "model_slow", "model_wrong_shape"]
+
+MOST_ROWS = 256
+"""Rows in a batch: 256 take about 10 ms, so that a batch never comes near the time limit by its size."""
+
+COOL_SECONDS = 5.0
+"""After a batch that took too long, the model is left alone for so long before it is tried again."""
+
+FOREVER = float("inf")
+
+logger = logging.getLogger("bentoml.service.engine")
+
+
+class ModelFaultError(Exception):
+    """The model gave no usable answer.
+
+    Args:
+        fault: Why, in the contract's words.
+    """
+
+    def __init__(self, fault: ModelFault) -> None:
+        """Keep the word."""
+        super().__init__(fault)
+        self.fault: ModelFault = fault
+
+
+class Engine(Generic[T]):
+    """Batches rows for one function.
+
+    Args:
+        work: Takes rows, returns one result a row; runs in a thread. It raises
+            :class:`ModelFaultError` or anything else, which counts as ``model_unavailable``.
+        limit_seconds: Longest wait for a batch.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Row]], Sequence[T]], *, limit_seconds: float) -> None:
+        """Start the thread with the first batch."""
+        self._work, self._limit = work, limit_seconds
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._waiting: list[tuple[Row, asyncio.Future[T]]] = []
+        self._busy = False
+        self._rest_until = 0.0
+
+    @property
+    def resting(self) -> bool:
+        """Tell whether the model is left alone after a batch that took too long."""
+        return time.monotonic() < self._rest_until
+
+    async def run(self, row: Row) -> T:
+        """Return the result for one row.
+
+        Raises:
+            ModelFaultError: There is none.
+        """
+        if self.resting:
+            raise ModelFaultError("model_slow")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((row, future))
+        if not self._busy:
+            self._next()
+        return await future
+
+    def _next(self) -> None:
+        batch, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
+        loop = asyncio.get_running_loop()
+        self._busy = True
+        timer = loop.call_later(self._limit, self._too_slow, batch)
+        job = loop.run_in_executor(self._pool, self._work, [row for row, _ in batch])
+        job.add_done_callback(lambda done: self._done(done, batch, timer))
+
+    def _done(
+        self,
+        job: "asyncio.Future[Sequence[T]]",
+        batch: list[tuple[Row, asyncio.Future[T]]],
+        timer: asyncio.TimerHandle,
+    ) -> None:
+        timer.cancel()
+        self._busy = False
+        if self._rest_until == FOREVER:  # it was too slow, but it came back
+            self._rest_until = time.monotonic() + COOL_SECONDS
+        error = job.exception() if not job.cancelled() else RuntimeError("cancelled")
+        if error is None and len(job.result()) == len(batch):
+            for (_, future), result in zip(batch, job.result(), strict=True):
+                if not future.done():
+                    future.set_result(result)
+        else:
+            fault = error if isinstance(error, ModelFaultError) else ModelFaultError("model_unavailable")
+            # The kind only: the text of a library's error may show what was sent.
+            logger.error("The model gave no answer: %s", type(error).__name__ if error else "wrong count")
+            _fail(batch, fault.fault)
+        if self._waiting:
+            self._next()
+
+    def _too_slow(self, batch: list[tuple[Row, asyncio.Future[T]]]) -> None:
+        logger.error("The model took more than %g s; it is left alone for a while.", self._limit)
+        self._rest_until = FOREVER  # until the thread comes back, which it may never do
+        _fail([*batch, *self._waiting], "model_slow")
+        self._waiting = []
+
+    def close(self) -> None:
+        """Let go of the thread; one that hangs is left behind."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _fail(batch: Sequence[tuple[Row, "asyncio.Future[T]"]], fault: ModelFault) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(ModelFaultError(fault))
