@@ -245,22 +245,30 @@ def _rbac(change: Change) -> Iterator[Risk]:
         groups, resources, verbs = _rule(raw)
         if any(_within((groups, resources, verbs), rule) for rule in old):
             continue
-        power = bool(verbs & _POWERS) or "*" in resources or "secrets" in resources
-        fresh = change.operation is Operation.CREATE
         yield Risk(
-            level=(
-                Level.CRITICAL
-                if "*" in verbs and "*" in resources
-                else Level.HIGH
-                if power
-                else Level.LOW
-                if fresh
-                else Level.MEDIUM
-            ),
+            level=_rbac_level(groups, resources, verbs, fresh=change.operation is Operation.CREATE),
             kind=Kind.ACCESS,
             reason=f"whoever has '{change.name}' can now {', '.join(sorted(verbs))} "
-            f"{', '.join(sorted(resources))} {cluster}",
+            f"{_named(groups, resources)} {cluster}",
         )
+
+
+def _rbac_level(
+    groups: frozenset[str], resources: frozenset[str], verbs: frozenset[str], *, fresh: bool
+) -> Level:
+    everything = "*" in resources and "*" in groups
+    if everything and "*" in verbs:
+        return Level.CRITICAL
+    if everything or verbs & _POWERS or ("secrets" in resources and not fresh):
+        return Level.HIGH
+    return Level.LOW if fresh else Level.MEDIUM
+
+
+def _named(groups: frozenset[str], resources: frozenset[str]) -> str:
+    """Return resources in words; all of them are those of some API groups."""
+    if "*" not in resources:
+        return ", ".join(sorted(resources))
+    return "everything" if "*" in groups else f"everything of {', '.join(sorted(groups)) or 'the core group'}"
 
 
 def _rule(raw: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
