@@ -10,6 +10,7 @@ from infra.errors import Exit, PlinthError, Stopped
 from infra.local.paths import home
 from infra.ops.cli import (
     backends,
+    benches,
     ci,
     contracts,
     enders,
@@ -30,6 +31,7 @@ from infra.ops.console import screen
 __all__ = [
     "app",
     "backends",
+    "benches",
     "ci",
     "contracts",
     "enders",
