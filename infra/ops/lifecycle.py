@@ -108,7 +108,7 @@ def train(
         deliveries: Files or folders of CSV with new data.
         prefix: Keys in the data store that hold new deliveries.
         say: Told what is being done.
-        labels: File of reviewers' labels, as ``./plinth review export`` writes it.
+        labels: File of reviewers' labels, as the review queue exports it.
 
     Raises:
         PlinthError: What was refused and why.

@@ -1,6 +1,6 @@
 """From what reviewers found to data that training reads: the file of labels becomes a delivery.
 
-``./plinth review export`` writes one row for each settled case: the application's fields, the label
+The export of the review queue has one row for each settled case: the application's fields, the label
 (``good`` or ``bad``) and where it comes from. Nobody may ask for protected attributes while deciding, so
 a reviewed case has none; its groups count as unknown and are left out of fairness figures.
 """
@@ -20,7 +20,7 @@ def delivery(labels: bytes) -> bytes:
     Raises:
         DataError: The file is no CSV of labels.
     """
-    fix = "./plinth review export writes it"
+    fix = "export the settled cases of the review queue anew"
     try:
         rows = list(csv.DictReader(io.StringIO(labels.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:

@@ -28,7 +28,7 @@ def train(  # noqa: PLR0917 - options of the command line, which nobody calls by
     ] = None,
     prefix: Annotated[str | None, typer.Option(help="Keys in the data store that hold new data.")] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Reviewers' labels, as ./plinth review export writes them.")
+        Path | None, typer.Option(help="Reviewers' labels, as the review queue exports them.")
     ] = None,
     key: Annotated[Path | None, typer.Option(help="Key of a builder; the clone's own locally.")] = None,
     as_json: Json = False,

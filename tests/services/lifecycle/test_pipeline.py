@@ -120,7 +120,7 @@ def test_new_data_make_a_new_version_and_the_same_data_none(tmp_path) -> None:
 
 
 def labelled(count: int, **changes) -> bytes:
-    """Labels as `./plinth review export` writes them: the application, what was found, and provenance."""
+    """Labels as the review queue exports them: the application, what was found, and provenance."""
     found = [json.loads(one.model_dump_json()) for one in data.load().applications[:count]]
     text = io.StringIO()
     writer = csv.DictWriter(text, [*sorted(found[0]), "label", "decision", "reviewer"])
