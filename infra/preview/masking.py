@@ -12,6 +12,8 @@ from typing import Any
 
 MASK = "[masked]"
 SECRET = "[secret]"  # noqa: S105 - the engine's own mark
+_FILE = re.compile(r"/(?:[a-z0-9_.-]+/)+[a-z0-9_.-]+")
+"""Where a secret is mounted, which is no secret."""
 _NO_SECRETS = ("", SECRET, "true", "false")
 """Values that are no secret whatever their name is."""
 _NAMED = re.compile(
@@ -116,7 +118,7 @@ def mask_value(value: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for ea
         return [mask_value(inner, name) for inner in value]
     if value is None or isinstance(value, bool) or value in _NO_SECRETS:
         return value
-    if is_secret_name(name):
+    if is_secret_name(name) and not (isinstance(value, str) and _FILE.fullmatch(value)):
         return MASK
     if isinstance(value, str):
         return mask(value)

@@ -37,7 +37,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Data that came in, and their 
 app.add_typer(data_app, name="data")
 
 ci_app = typer.Typer(no_args_is_help=True, help="Steps of the workflow that shows previews on changes.")
-app.add_typer(ci_app, name="ci")
+app.add_typer(ci_app, name="ci", hidden=True)  # for workflows; infra/preview/README.md tells of it
 
 Stack = Annotated[
     str, typer.Option("--stack", "-s", envvar="PLINTH_STACK", help="Which environment: a file in stacks/.")
