@@ -32,7 +32,7 @@ from services.readiness.decision_log import writer
 from services.readiness.decision_log.reading import Reader
 from services.readiness.decision_log.store import FolderStore, StoreError
 from services.readiness.decisions import Decisions
-from services.readiness.ladder import Ladder
+from services.readiness.ladder import MODEL_SECONDS, Ladder
 from services.readiness.security import Caller, RateLimit, Tokens
 
 BLINK_SECONDS = 0.01
@@ -41,6 +41,9 @@ AT_ONCE = 64
 
 SLOW_SECONDS = 0.6
 """Over twice what the service waits for its model, and six times what it waits here for the disk."""
+
+PATIENT_SECONDS = 5.0
+"""Wait for model and disk where they are not what is broken: a busy machine is not a fault of the service."""
 
 HANG_SECONDS = 10.0
 """The gateway gives up after ten seconds; what takes longer hangs."""
@@ -87,10 +90,11 @@ class _World:
     limits: writer.Limits = field(default_factory=writer.Limits)
     reviews: Any = None
     most_in_progress: int = 1500
+    model_seconds: float = PATIENT_SECONDS
 
     def __post_init__(self) -> None:
         contract = load(FOLDER)
-        self.ladder = Ladder(contract, features_digest=FEATURES_DIGEST)
+        self.ladder = Ladder(contract, features_digest=FEATURES_DIGEST, model_seconds=self.model_seconds)
         self.ladder.load(self.model)
         self.store = _Store(self.folder / "store")
         self.decisions = Decisions(
@@ -202,11 +206,11 @@ def _world(fault: str, folder: Path, model: Path) -> _World:
     if fault == "model_file_gone":
         model = Path(shutil.copytree(model, folder / "model"))
         (model / "model.onnx").unlink()
-    limits = writer.Limits()
+    limits = writer.Limits(wait_seconds=PATIENT_SECONDS)
     if fault == "log_store_down":
-        limits = writer.Limits(seal_records=1, unshipped_seconds=0.0)
+        limits = writer.Limits(wait_seconds=PATIENT_SECONDS, seal_records=1, unshipped_seconds=0.0)
     elif fault == "log_queue_full":
-        limits = writer.Limits(pending_count=8)
+        limits = writer.Limits(wait_seconds=PATIENT_SECONDS, pending_count=8)
     elif fault == "log_disk_hangs":
         limits = writer.Limits(wait_seconds=0.1, pending_count=32)
     return _World(
@@ -215,6 +219,7 @@ def _world(fault: str, folder: Path, model: Path) -> _World:
         limits=limits,
         reviews=_FullFeed() if fault == "review_queue_full" else None,
         most_in_progress=AT_ONCE // 2 if fault == "overloaded" else 1500,
+        model_seconds=MODEL_SECONDS if fault == "model_slow" else PATIENT_SECONDS,
     )
 
 

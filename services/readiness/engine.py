@@ -19,8 +19,9 @@ ModelFault = Literal["model_unavailable", "model_slow", "model_wrong_shape"]
 MOST_ROWS = 256
 """Rows in a batch: 256 take about 10 ms, so that a batch never comes near the time limit by its size."""
 
-COOL_SECONDS = 5.0
-"""After a batch that took too long, the model is left alone for so long before it is tried again."""
+REST_FACTOR = 2.0
+"""After a batch that took too long, the model is left alone for twice the time that it took: a hiccup of
+the machine costs half a second, a model that has become slow is hardly tried."""
 
 FOREVER = float("inf")
 
@@ -55,6 +56,7 @@ class Engine(Generic[T]):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._waiting: list[tuple[Row, asyncio.Future[T]]] = []
         self._busy = False
+        self._started = 0.0
         self._rest_until = 0.0
 
     @property
@@ -80,6 +82,7 @@ class Engine(Generic[T]):
         batch, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
         loop = asyncio.get_running_loop()
         self._busy = True
+        self._started = time.monotonic()
         timer = loop.call_later(self._limit, self._too_slow, batch)
         job = loop.run_in_executor(self._pool, self._work, [row for row, _ in batch])
         job.add_done_callback(lambda done: self._done(done, batch, timer))
@@ -93,7 +96,8 @@ class Engine(Generic[T]):
         timer.cancel()
         self._busy = False
         if self._rest_until == FOREVER:  # it was too slow, but it came back
-            self._rest_until = time.monotonic() + COOL_SECONDS
+            ended = time.monotonic()
+            self._rest_until = ended + REST_FACTOR * (ended - self._started)
         error = job.exception() if not job.cancelled() else RuntimeError("cancelled")
         if error is None and len(job.result()) == len(batch):
             for (_, future), result in zip(batch, job.result(), strict=True):

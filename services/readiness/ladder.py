@@ -72,9 +72,12 @@ class Ladder:
     Args:
         contract: What the service promises.
         features_digest: The features of the code.
+        model_seconds: Longest wait for the model.
     """
 
-    def __init__(self, contract: Contract, *, features_digest: str) -> None:
+    def __init__(
+        self, contract: Contract, *, features_digest: str, model_seconds: float = MODEL_SECONDS
+    ) -> None:
         """Hold nothing yet; every question is answered with "unavailable" until :meth:`load`."""
         self.contract = contract
         self.features_digest = features_digest
@@ -85,7 +88,7 @@ class Ladder:
         self._calibration: Calibration | None = None
         self._explainer: Explainer | None = None
         self._cache: OrderedDict[bytes, tuple[float, Assessment]] = OrderedDict()
-        self.engine: Engine[Assessment] = Engine(self._assess, limit_seconds=MODEL_SECONDS)
+        self.engine: Engine[Assessment] = Engine(self._assess, limit_seconds=model_seconds)
 
     def load(self, folder: Path) -> None:
         """Load every rung that can be trusted; what cannot is named in the log."""
