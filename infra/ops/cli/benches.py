@@ -2,14 +2,10 @@
 
 from dataclasses import asdict
 
-import typer
 from rich.table import Table
 
-from infra.ops.cli.base import Json, app
+from infra.ops.cli.base import Json, bench_app
 from infra.ops.console import Steps, screen
-
-bench_app = typer.Typer(no_args_is_help=True, help="Measure what this project costs to run.")
-app.add_typer(bench_app, name="bench")
 
 
 @bench_app.command("scale")
