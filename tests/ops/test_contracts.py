@@ -15,6 +15,7 @@ from infra.ops.cli import app
 from infra.ops.console import Steps
 from infra.ops.events import Run, Violation
 from infra.settings import Release, Settings
+from infra.settings_foundation import GpuSettings
 from services.readiness import dsse, signers
 
 DIGEST = "sha256:" + "b" * 64
@@ -97,7 +98,7 @@ def test_a_preview_is_signed_by_the_clone_and_accepted_where_the_stack_says_so(a
 
 def test_a_preview_is_refused_and_not_accepted_without_the_owners(a_home) -> None:
     built(a_home)
-    stack = settings(contracts="signed")
+    stack = settings(contracts="signed", gpu=GpuSettings())  # without pools, nobody asks for quotas
 
     for command in (changes.preview, lambda *args: changes.up(*args, adopt_existing=False)):
         with pytest.raises(RefusedError, match="nobody signed it"):
