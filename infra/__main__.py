@@ -4,7 +4,7 @@ import os
 
 import pulumi
 
-from infra import emulation, gate, program, providers
+from infra import emulation, gate, program, providers, rehearsal
 from infra.errors import PlinthError
 from infra.settings import Settings
 
@@ -12,6 +12,7 @@ try:
     settings = Settings.load()
     emulation.require_loopback(settings, os.environ)
     gate.require_accepted_preview(settings)
+    rehearsal.require_judged(settings)
     program.build(settings, providers.build(settings)).export()
 except PlinthError as error:
     raise pulumi.RunError(str(error)) from None  # the engine shows the message alone, no traceback

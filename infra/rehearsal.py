@@ -4,8 +4,8 @@ Pulumi never forces a policy pack onto ``pulumi up``, and a pack's relations are
 resources exist when the preview is skipped. So the program defends itself. Before an update registers
 anything, a child process runs the same program with the same settings against a recorder in place of
 the engine, which answers as a first preview does, and the core judges everything that was asked for. A
-violation ends the update with nothing touched. During the update each resource is judged once more with
-its true values, and one that the rehearsal did not see is refused.
+violation ends the update with nothing touched. With ``GUARDED`` each resource is judged once more during
+the update, with its true values, and one that the rehearsal did not see is refused.
 """
 
 import json
@@ -28,6 +28,8 @@ PACK_VARIABLE = "PULUMI_OPTION_POLICY_PACK"
 LONGEST_SECONDS = 300
 """Seconds that a rehearsal may take: a hundred times what it takes, so that only a hang is cut off."""
 WHERE = "control judged-before-registered, the program itself"
+GUARDED = False
+"""Whether resources are guarded while they are registered; off until it was tried on the real engine."""
 _CHILD = "infra.ops.rehearse"
 
 
@@ -35,7 +37,7 @@ def require_judged(settings: Settings, environ: Mapping[str, str] | None = None)
     """Refuse, inside the program, to register anything that was not judged.
 
     A preview with the pack goes on, since the pack says more. An update goes on at once where an accepted
-    preview covers this very program; else it is rehearsed first. During updates each resource is guarded.
+    preview covers this very program; else it is rehearsed first.
 
     Args:
         settings: Settings of the stack.
@@ -53,7 +55,7 @@ def require_judged(settings: Settings, environ: Mapping[str, str] | None = None)
     seen = None
     if preview or gate.objection(acceptance, settings, now=datetime.now(UTC)) is not None:
         seen = rehearsed(settings)
-    if not preview:
+    if not preview and GUARDED:
         guard.install(policy_settings(settings), seen)
 
 

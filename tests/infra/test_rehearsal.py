@@ -33,6 +33,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return frozenset({(BUCKET, "a")})
 
     monkeypatch.setattr(rehearsal, "rehearsed", rehearsed)
+    monkeypatch.setattr(rehearsal, "GUARDED", True)
     monkeypatch.setattr(guard, "install", lambda _, seen: noted["guarded"].append(seen))
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
     return noted
