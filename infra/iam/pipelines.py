@@ -149,9 +149,14 @@ def ci_preview(scope: Scope) -> Role:
         trust="preview",
         statements=[
             Statement(sid="SeeConfiguration", actions=list(_READS), resources=["*"]),
-            _state(scope, "ReadState", "s3:GetObject"),
+            # The copy without secrets (infra/decisions/0015-preview-without-secrets.md), never the state itself.
             Statement(
-                sid="DecryptState",
+                sid="ReadRedactedState",
+                actions=["s3:GetObject"],
+                resources=[f"{scope.bucket('state')}/redacted/*"],
+            ),
+            Statement(
+                sid="DecryptRedactedState",
                 actions=["kms:Decrypt"],
                 resources=[scope.keys],
                 conditions=scope.key_aliases("state"),
