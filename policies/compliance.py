@@ -24,8 +24,8 @@ judges them before any deploy, the test cases that prove the check, where the sa
 runs, and the command whose output is the evidence.
 
 Fronts: the **pack** judges in every preview; the **program** judges itself before an update that no
-accepted preview covers; **manifests** are judged by `./plinth policy check`; **admission** means that there is
-a rule by which an API server refuses the same; **audit** that the same check reads what runs. A control
+accepted preview covers; **manifests** are judged by `./plinth policy check`; **admission** means that there
+is a rule by which an API server refuses the same; **audit** that the same check reads what runs. A control
 without audit is judged there as the state has it.
 
 What it does not say: that a system is compliant. Frameworks ask for people and procedures too, and ids
