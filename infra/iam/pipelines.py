@@ -149,7 +149,7 @@ def ci_preview(scope: Scope) -> Role:
         trust="preview",
         statements=[
             Statement(sid="SeeConfiguration", actions=list(_READS), resources=["*"]),
-            # The copy without secrets (infra/decisions/0015-preview-without-secrets.md), never the state itself.
+            # The copy without secrets (infra/decisions/0015-preview-without-secrets.md), never the state.
             Statement(
                 sid="ReadRedactedState",
                 actions=["s3:GetObject"],
