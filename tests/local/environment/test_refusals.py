@@ -134,3 +134,24 @@ def test_where_a_person_must_accept_nothing_goes_around_that_person(settled: Clo
     draft.plinth("up").ended(Exit.OK, "Stack local is up: ")
     assert _owner(draft) == "ada"
     assert draft.plinth("up", "--json").ended(Exit.OK).json["changes"] == {}, "nothing to accept"
+
+
+def test_a_pool_beyond_the_account_s_quota_is_refused_with_the_number_and_the_command(refused: Clone) -> None:
+    edit(
+        refused.root / "stacks" / "Pulumi.local.yaml",
+        r"hours_per_month: 60.*",
+        "hours_per_month: 20\n        max_nodes: 5",
+    )
+    state, asked = refused.resources(), len(refused.access_log())
+
+    refused.plinth("up").ended(
+        Exit.REFUSED,
+        "112 vCPUs are missing in quota 'Running On-Demand G and VT instances'",
+        "--quota-code L-DB2E81BA --desired-value 240 --region eu-central-1",
+    )
+    report = refused.plinth("preflight", "--json").ended(Exit.REFUSED).json
+
+    assert report["quotas"][0]["missing_vcpus"] == 112
+    assert refused.resources() == state
+    written = [line for line in refused.access_log()[asked:] if re.search(r" (PUT|DELETE) ", line)]
+    assert written == []

@@ -1,6 +1,7 @@
 """A control plane with the parts of the estate that the cluster itself enforces."""
 
 import asyncio
+import copy
 import gc
 import http.client
 import json
@@ -66,7 +67,7 @@ PROBE: dict[str, Any] = {
         ],
     },
 }
-"""A pod that is refused in both namespaces of GPUs, once their policies are in force."""
+"""A pod that is refused where GPUs are used, once the policy is in force."""
 
 
 class Cluster:
@@ -98,6 +99,10 @@ class Cluster:
                 raise
             return str(error)
         return None
+
+    def refuses(self, namespace: str, pod: dict[str, Any], reason: str) -> Callable[[], bool]:
+        """Return a question: is a pod refused by now, with this reason?"""
+        return lambda: reason in str(self.create_pod(namespace, pod, dry=True))
 
     def may(self, group: str, verb: str, resource: str, namespace: str) -> bool:
         """Ask the API server itself whether somebody of a group may do something.
@@ -215,10 +220,10 @@ def gated(cluster: Cluster) -> Cluster:
     quota = "/api/v1/namespaces/gpu/resourcequotas/gpu"
     cluster.until(lambda: "hard" in cluster.api.get(quota).get("status", {}))
     # Admission policies take effect a moment after they are made.
-    for space, reason in (("gpu", "needs the label"), ("gpu-system", "by their digests")):
-        cluster.until(
-            lambda space=space, reason=reason: reason in (cluster.create_pod(space, PROBE, dry=True) or "")
-        )  # type: ignore[misc]
+    plain = copy.deepcopy(PROBE)
+    del plain["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"]
+    for space, probe, reason in (("gpu", PROBE, "runs as service account"), ("gpu-system", plain, "digests")):
+        cluster.until(cluster.refuses(space, probe, reason))
     return cluster
 
 
