@@ -23,6 +23,8 @@ CLUSTER_LIMIT = 100
 """Characters of an EKS cluster name (EKS CreateCluster)."""
 BACKUP_LIMIT = 50
 """Characters of the name of a backup vault, plan or selection (AWS Backup CreateBackupVault)."""
+ANNOTATIONS = "plinth.dev/"
+"""Prefix of annotations and labels that are this project's own."""
 FIELD_MANAGER = {"pulumi.com/patchFieldManager": PROJECT}
 """Annotation of every object in the cluster: each run is the same owner of its fields. Without it the
 provider draws an owner's name for each object that it creates, and when a run is cut off before it wrote

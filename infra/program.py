@@ -12,7 +12,7 @@ from infra.iam.key_policies import alerts_grant, logs_grant, trail_grant
 from infra.outputs import Outputs
 from infra.providers import Providers
 from infra.settings import Settings
-from infra.wiring import audit, cluster, cost, foundation, gpu, recovery, storage
+from infra.wiring import audit, cluster, cost, foundation, gpu, readiness, recovery, storage
 
 SERVING_PODS = 40
 """Most pods in the serving namespace: twenty services of two, or a few during a rollout."""
@@ -135,6 +135,7 @@ def build(settings: Settings, providers: Providers) -> Outputs:
                 service=service,
                 namespace=serving_namespace.name,
                 image=settings.release(service).image,
+                card=readiness.card(service),
                 model_digest=settings.release(service).model_digest,
                 replicas=wanted.replicas,
                 cpu_millicores=wanted.cpu_millicores,

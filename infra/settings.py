@@ -186,6 +186,8 @@ class Settings(Frozen):
             "plinth:environment": self.environment,
             "plinth:owner": self.owner,
             "plinth:cost-centre": self.cost_centre,
+            # For inventories and bills: which AI system this is a part of.
+            "plinth:ai-system": f"plinth-{self.environment}",
         }
 
     @classmethod

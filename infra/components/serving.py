@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -38,6 +38,7 @@ class ServingArgs:
         service: Name of the service; also its host name under the gateway's domain.
         namespace: Namespace in which its pods run.
         image: Image by digest.
+        card: Annotations that show the readiness contract of the service.
         model_digest: Digest of the model that the image carries; shown on every pod.
         replicas: Pods.
         cpu_millicores: CPU that each pod asks for.
@@ -55,6 +56,7 @@ class ServingArgs:
     service: str
     namespace: pulumi.Input[str]
     image: str
+    card: Mapping[str, str] = field(default_factory=dict)
     model_digest: str
     replicas: int
     cpu_millicores: int
@@ -109,7 +111,7 @@ class Serving(pulumi.ComponentResource):
         )
         deployment = kubernetes.apps.v1.Deployment(
             name,
-            metadata=metadata(annotations={"plinth.dev/model-digest": args.model_digest}),
+            metadata=metadata(annotations={**args.card, "plinth.dev/model-digest": args.model_digest}),
             spec=kubernetes.apps.v1.DeploymentSpecArgs(
                 replicas=args.replicas,
                 selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),

@@ -132,7 +132,11 @@ def deployers() -> ClusterDuty:
             Rule(group="apps", resources=["replicasets"], verbs=SEE),
             Rule(group="autoscaling", resources=["horizontalpodautoscalers"], verbs=[*SEE, *MAKE]),
             Rule(group="discovery.k8s.io", resources=["endpointslices"], verbs=SEE),
-            Rule(group="flagger.app", resources=["*"], verbs=[*SEE, *MAKE]),
+            Rule(
+                group="flagger.app",
+                resources=["alertproviders", "canaries", "metrictemplates"],
+                verbs=[*SEE, *MAKE],
+            ),
             Rule(
                 group="gateway.networking.k8s.io", resources=["gateways", "httproutes"], verbs=[*SEE, *MAKE]
             ),

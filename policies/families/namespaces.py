@@ -25,6 +25,7 @@ NETWORK_POLICY = "kubernetes:networking.k8s.io:NetworkPolicy"
 QUOTA = "kubernetes:core:ResourceQuota"
 LIMITS = "kubernetes:core:LimitRange"
 ACCOUNT = "kubernetes:core:ServiceAccount"
+SECRET = "kubernetes:core:Secret"  # noqa: S105 - a type, not a secret
 ENFORCE = "pod-security.kubernetes.io/enforce"
 """Label by which the API server itself refuses pods below a level."""
 
@@ -76,6 +77,20 @@ def _named_namespace(resource: Resource, _: PolicySettings) -> Iterator[Outcome]
 
 def _no_token(account: Resource, _: PolicySettings) -> Iterator[Outcome]:
     yield require(account.at("automountServiceAccountToken"), is_false, "must be false")
+
+
+def _holds_no_value(secret: Resource, _: PolicySettings) -> Iterator[Outcome]:
+    kind = secret.at("type")
+    if kind.value == "kubernetes.io/service-account-token":
+        yield passed()  # Kubernetes fills it in itself
+        return
+    for key in ("data", "stringData"):
+        place = secret.at(key)
+        yield (
+            passed()
+            if place.empty
+            else failed(place, "must be left out; let an operator fill it from a store")
+        )
 
 
 def _inside(namespace: Resource, stack: Stack, kind: str) -> Attached:
@@ -150,6 +165,7 @@ NAMESPACES: Family[Resource] = Family(
     checks=(
         Check("namespace-enforces-restricted", frozenset({NAMESPACE}), _restricted),
         Check("default-namespace-is-unused", NAMESPACED, _named_namespace),
+        Check("secret-object-holds-no-value", frozenset({SECRET}), _holds_no_value),
         Check("service-account-mounts-no-token", frozenset({ACCOUNT}), _no_token),
     ),
     relations=(

@@ -22,6 +22,7 @@ from policies.exemptions import exempted
 from policies.families.pod_isolation import avoids_host, keeps_kernel_defaults
 from policies.families.pod_operation import has_probes, image_is_pinned, states_resources
 from policies.families.pod_view import Pod, pod_view
+from policies.families.secrets_in_text import holds_secret, names_secret
 
 LOWEST_USER_ID = 10_000
 """User ids below are likely to exist on the node, with rights there (trivy KSV-0020, checkov CKV_K8S_40)."""
@@ -109,6 +110,22 @@ def _mounts_no_token(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
     )
 
 
+def _takes_secrets_as_files(pod: Pod, _: PolicySettings) -> Iterator[Outcome]:
+    for container in pod.containers:
+        yield passed()
+        for variable in container.at.at("env").each():
+            name, value = variable.at("name"), variable.at("value")
+            if not variable.at("valueFrom", "secretKeyRef").absent:
+                yield failed(variable, "takes a secret into the environment; mount it as a file")
+            elif name.known and names_secret(str(name.value)) and not value.empty:
+                yield failed(variable, "holds what its name calls a secret; mount it as a file")
+            elif value.known and holds_secret(str(value.value)):
+                yield failed(variable, "seems to hold a credential; mount it as a file")
+        for source in container.at.at("envFrom").each():
+            if not source.at("secretRef").absent:
+                yield failed(source, "takes a whole secret into the environment; mount it as a file")
+
+
 def _each(
     rule: Callable[[Pod, PolicySettings], Iterator[Outcome]],
 ) -> Callable[[Pod, PolicySettings], Iterator[Outcome]]:
@@ -138,6 +155,7 @@ _RULES = {
     "pod-has-probes": has_probes,
     "pod-image-is-pinned": image_is_pinned,
     "pod-mounts-no-token": _mounts_no_token,
+    "pod-takes-secrets-as-files": _takes_secrets_as_files,
 }
 
 PODS: Family[Pod] = Family(

@@ -29,6 +29,11 @@ NEVER_UNKNOWN = {
 NEVER_ABSENT = {
     "pod-is-unprivileged": "absent is safe: Kubernetes' own default",
     "key-deletion-waits": "absent is safe: KMS itself waits for 30 days",
+    "pod-takes-secrets-as-files": "absent is safe: no variable, no secret in it",
+    "rbac-binds-no-cluster-admin": "absent is safe: Kubernetes refuses a binding without role",
+    "rbac-gives-no-master-key": "absent is safe: no rule, no right",
+    "rbac-names-what-it-allows": "absent is safe: no rule, no right",
+    "secret-object-holds-no-value": "absent is what is asked for",
     "network-subnet-gives-no-public-address": "absent is safe: AWS gives none",
     "node-is-private": "absent is safe: the subnet decides, which is judged itself",
     "secret-is-not-in-the-program": "absent is safe: the value comes from elsewhere",

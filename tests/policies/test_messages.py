@@ -4,6 +4,7 @@ from typing import Any
 
 from fixture_stacks import fixtures, leaves, load, put, resources, stack_names, with_stack
 
+from policies.families.rights import MASTER_RESOURCES
 from policies.judge import evaluate
 from policies.report import render
 
@@ -17,6 +18,10 @@ WORDS = {
     "authenticator",
     "controllerManager",
     "eventCategory",
+    "deployments/scale",
+    *MASTER_RESOURCES,
+    "kubernetes.io/hostname",
+    "topology.kubernetes.io/zone",
     "resources.type",
 }
 """Values that a control asks for, which its message therefore names."""

@@ -70,7 +70,7 @@ def test_controls_that_wait_for_one_value_are_reported_together():
     reports = _reports(policies(), entry)
 
     assert len(reports) == 1
-    assert "13 controls cannot be decided: spec is not known yet" in reports[0][1]
+    assert "14 controls cannot be decided: spec is not known yet" in reports[0][1]
 
 
 def test_a_message_says_which_resource_which_control_why_and_how_to_fix_it():

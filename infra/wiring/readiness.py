@@ -1,0 +1,36 @@
+"""What a service shows of its readiness contract in the cluster, for people and for controls."""
+
+from infra.local.paths import repo_root
+from infra.naming import ANNOTATIONS
+from services.readiness import contract_file
+from services.readiness.contract import CONTRACT_FILE
+
+
+def card(service: str) -> dict[str, str]:
+    """Return the annotations of a service, from its contract; none without one, which controls refuse.
+
+    Args:
+        service: Name of the service.
+    """
+    place = f"services/{service.replace('-', '_')}"
+    folder = repo_root() / place
+    if not (folder / CONTRACT_FILE).is_file():
+        return {}
+    contract = contract_file.load(folder)
+    shown = {
+        "contract": f"{place}/{CONTRACT_FILE}",
+        "contract-expires": contract.expires.isoformat(),
+        "data-sets": ",".join(data.name for data in contract.data_sets),
+        "drift-figures": ",".join(limit.figure for limit in contract.drift),
+        "fallback": ",".join(dict.fromkeys(rung.step for rung in contract.fallback)),
+        "human-review": (
+            f"unsure cases, and a share of {contract.review.sample_share} of the sure ones; "
+            f"escalated after {contract.review.escalate_after_hours} hours"
+        ),
+        "model": contract.service,
+        "owner": contract.owners.ml.contact,
+        "purpose": contract.purpose,
+        "risk-class": contract.risk_class,
+        "technical-file": f"{place}/README.md",
+    }
+    return {f"{ANNOTATIONS}{key}": text for key, text in shown.items()}
