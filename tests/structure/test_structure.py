@@ -46,6 +46,8 @@ MAY_IMPORT = {
         "infra.policy_settings",
         "policies.admission",
     },
+    # What a service shows in the cluster is its readiness contract, which lies with the service.
+    "infra/wiring/readiness.py": {"infra.local.paths", "infra.naming", "services.readiness"},
     "infra/components": {"infra.iam", "infra.naming", "infra.network_plan", "infra.node_daemon"},
     "infra/node_daemon.py": {"infra.naming"},
     "infra/mig_setup.py": set(),
