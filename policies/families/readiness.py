@@ -22,6 +22,7 @@ from policies.core import (
     undecided,
 )
 from policies.core.verdicts import one_of
+from policies.exemptions import exempted
 from policies.families.common import (
     DATA_CLASS_TAG,
     Relation,
@@ -208,6 +209,7 @@ def _stops(rule: At) -> bool:
 
 def _reaches_little(service: Resource, stack: Stack, _: PolicySettings) -> Iterator[Outcome]:
     where = service.at("metadata", "namespace")
+    allowed = exempted("service-reaches-only-what-it-names", service)
     yield passed()
     for policy in stack.of_kind(NETWORK_POLICY):
         place = policy.at("metadata", "namespace")
@@ -222,7 +224,7 @@ def _reaches_little(service: Resource, stack: Stack, _: PolicySettings) -> Itera
                 yield failed(rule, "lets everything out; name where requests may go")
             for peer in rule.at("to").each():
                 cidr = peer.at("ipBlock", "cidr")
-                if cidr.known and is_world(cidr.value):
+                if cidr.known and is_world(cidr.value) and cidr.value not in allowed:
                     yield failed(cidr, "is the whole internet; name where requests may go")
 
 

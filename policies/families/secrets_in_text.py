@@ -14,8 +14,9 @@ _SHAPES = re.compile(
     re.VERBOSE,
 )
 _NAMES = re.compile(
-    r"(?i)(?:^|_)(?:password|passwd|secret|token|api_?key|private_?key|credentials?)(?:$|_(?!file|path|name|arn|url|id$))"
+    r"(?i)(?:^|_)(?:password|passwd|secret|token|api_?key|private_?key|secret_?(?:access_?)?key|credentials?)$"
 )
+"""Ends of names whose value is a credential; a name that goes on (``TOKEN_FILE``) says where to find one."""
 
 
 def holds_secret(text: str) -> bool:

@@ -19,6 +19,7 @@ from policies.judge import evaluate
 
 PLUGIN, EXPORTER, NAMESPACE = "gpu-system-gpu-mig-plugin", "gpu-system-exporter", "gpu-system-namespace"
 EMERGENCY = "break-glass-role"
+NAMED = {EMERGENCY, "credit-risk", "digit-reader"}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_every_row_is_of_a_control_and_of_one_object_that_the_program_makes(
         assert row.control in known
         assert len(row.why) > 40
         assert covered, row
-        assert all(name == EMERGENCY or name.startswith("gpu-system-") for name in covered)
+        assert all(name in NAMED or name.startswith("gpu-system-") for name in covered)
 
 
 def test_without_its_row_each_object_would_be_refused(planned_resources: dict[str, Resource]) -> None:
