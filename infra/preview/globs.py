@@ -14,7 +14,10 @@ def tidy(pattern: str) -> str:
 
 @lru_cache(maxsize=65536)
 def covers(wide: str, narrow: str) -> bool:
-    """Return whether every text that ``narrow`` matches is matched by ``wide`` too."""
+    """Return whether every text that ``narrow`` matches is matched by ``wide`` too; a doubt counts as no.
+
+    A star of ``narrow`` is only covered by one of ``wide``: ``?*`` is not found to cover ``*a``, which it does.
+    """
     return _walk(tidy(wide), tidy(narrow), both=False)
 
 
