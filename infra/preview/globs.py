@@ -16,7 +16,7 @@ def tidy(pattern: str) -> str:
 def covers(wide: str, narrow: str) -> bool:
     """Return whether every text that ``narrow`` matches is matched by ``wide`` too; a doubt counts as no.
 
-    A star of ``narrow`` is only covered by one of ``wide``: ``?*`` is not found to cover ``*a``, which it does.
+    A star of ``narrow`` is covered by one of ``wide`` only: ``?*`` is not found to cover ``*a``.
     """
     return _walk(tidy(wide), tidy(narrow), both=False)
 
