@@ -189,3 +189,10 @@ def untag_restore_plan(kept: Kept, call: Call) -> Document:
     for key in call.body["TagKeyList"]:
         tags.pop(key, None)
     return {}
+
+
+@rest("backup", "GET", "/backup-vaults/([^/]+)/recovery-points/?")
+def recovery_points(kept: Kept, call: Call) -> Document:
+    """Return no backup: nothing is ever backed up here."""
+    del kept, call
+    return {"RecoveryPoints": []}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.ops import baseline, changes, inventory, state
-from infra.ops.account import Account
+from infra.ops.account import UNANSWERED, Account, reason
 from infra.ops.console import Steps
 from infra.ops.events import Run
 from infra.ops.inventory import Found, Thing
@@ -95,8 +95,12 @@ def look(settings: Settings, account: Account, done: Teardown) -> None:
     ours = [thing for thing in seen.things if _ours(settings, account, thing)]
     cluster = inventory.objects_in(account)
     objects = baseline.added(cluster, baseline.read(settings.environment))
-    done.left = explained(ours, retained.records(account, ours)) + explained(objects, {})
     done.unseen = {**seen.unseen, **cluster.unseen}
+    try:
+        records = retained.records(account, ours)
+    except UNANSWERED as error:  # what is left is named all the same
+        records, done.unseen["what retention holds"] = {}, reason(error)
+    done.left = explained(ours, records) + explained(objects, {})
 
 
 def _enumerated(settings: Settings, account: Account, kinds: Iterable[str] = inventory.KINDS) -> Found:
