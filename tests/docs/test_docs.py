@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from infra.local.paths import repo_root
 from infra.ops import compliance, docs
 from infra.ops.cli import app
 
 ROOT = repo_root()
+MEANINGFUL_WORDS = 4
+"""Fewest words of a sentence that says what a command does."""
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(
     path
@@ -80,6 +83,47 @@ def test_links_between_pages_lead_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+RUN_BY = {
+    "./plinth up": "tests/local/environment/test_up.py",
+    "./plinth predict": "tests/local/environment/test_up.py",
+    "./plinth test": ".ci/run",
+    "./plinth verify": "tests/local/environment",
+    "./plinth drift": "tests/local/environment",
+    "./plinth up --refresh": "tests/local/environment",
+    'eval "$(./plinth env)"': "tests/local/environment/test_up.py",
+    "pulumi preview": "tests/local/environment/test_up.py",
+}
+"""Each command of the README's examples, and the file or folder that runs it."""
+
+
+def _said_in(place: Path) -> str:
+    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in files if path != Path(__file__))
+
+
+def test_every_command_of_the_readme_s_examples_is_run_by_a_test() -> None:
+    commands = {line.split("     #")[0].strip() for line in re.findall(r"^\$ (.+)$", README, re.MULTILINE)}
+    assert commands == set(RUN_BY), "say in RUN_BY which test runs it"
+    missing = []
+    for command, place in RUN_BY.items():
+        # A test says either the line itself, or its words as arguments.
+        words = ", ".join(f'"{word}"' for word in command.removeprefix("./plinth ").split())
+        if not any(text in _said_in(ROOT / place) for text in (command, f"({words}", f"[{words}")):
+            missing.append(command)
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("words", sorted(commands()))
+def test_every_command_explains_itself(words: str) -> None:
+    told = CliRunner().invoke(app, [*words.split(), "--help"])
+
+    assert told.exit_code == 0
+    assert "Usage" in told.output
+    first = next(line for line in told.output.splitlines() if line.strip() and "Usage" not in line)
+    assert len(first.split()) >= MEANINGFUL_WORDS, "say what the command does"
 
 
 def test_a_document_without_its_block_is_told() -> None:
