@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 import zlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -22,6 +23,11 @@ from infra.local.aws_api.small_services import SmallServices
 UNSUPPORTED = 501
 """Answer to what moto does not know or fails at. AWS clients repeat 500, 502, 503 and 504 (the Terraform
 provider up to 25 times); a second try would fail the same way, so it must not look like a hiccup."""
+
+
+REMEMBERED = 1000
+"""Changes whose answers are given again to a client that asks twice. On a busy machine an SDK now and then
+loses an answer and sends the same invocation again within a second; the thing would then exist already."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Emulator:
         completions.install()
         bucket_judge.install()
         self._small = SmallServices()
+        self._done: OrderedDict[str, Answer] = OrderedDict()
         self.status_mismatches = 0
         self.body_mismatches = 0
         started = time.monotonic()
@@ -123,6 +130,10 @@ class Emulator:
         with self._lock:
             if not actions.may_change(method, path, lower, body):
                 return self._ask(method, host, path, dict(headers), body)
+            invocation = lower.get("amz-sdk-invocation-id", "")
+            if (known := self._done.get(invocation)) is not None:
+                say(f"asked again, answered as before: {method} {host}")
+                return known
             now, keys = time.time(), determinism.Keys()
             kept = actions.recordable_headers(headers)
             pins = determinism.pinned(self._seed(), now, keys)
@@ -143,6 +154,10 @@ class Emulator:
                 self.journal.append(record)
             except OSError as error:
                 raise LostJournalError(f"{self.journal.path}: {error.strerror}") from error
+            if invocation and answer.status < 300:  # noqa: PLR2004 - what HTTP calls a success
+                self._done[invocation] = answer
+                while len(self._done) > REMEMBERED:
+                    self._done.popitem(last=False)
             return answer
 
     def _seed(self) -> str:

@@ -10,7 +10,7 @@ from commands import Running, until
 
 from infra.errors import Exit
 
-pytestmark = pytest.mark.local
+pytestmark = pytest.mark.faults
 
 PARTS = {
     "the AWS API": (("aws",), "aws:"),

@@ -16,7 +16,7 @@ from infra.emulation import EMULATED_KEY_ID
 from infra.errors import Exit
 from infra.local.paths import repo_root
 
-pytestmark = pytest.mark.local
+pytestmark = pytest.mark.faults
 
 LOOPBACK = """
 import fcntl, os, socket, struct, sys

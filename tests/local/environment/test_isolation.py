@@ -13,7 +13,7 @@ from shells import KEY_ID, SECRET, hostile
 from infra.emulation import EMULATED_KEY_ID
 from infra.errors import Exit
 
-pytestmark = pytest.mark.local
+pytestmark = pytest.mark.faults
 
 
 class Trap:

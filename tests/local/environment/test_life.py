@@ -8,7 +8,7 @@ from clones import Clone
 
 from infra.errors import Exit
 
-pytestmark = pytest.mark.local
+pytestmark = pytest.mark.faults
 
 
 def _kept(clone: Clone) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from clones import Clone, edit
 
 from infra.errors import Exit
 
-pytestmark = pytest.mark.local
+pytestmark = pytest.mark.faults
 
 FIVE_MISTAKES = """\
 config:
