@@ -220,10 +220,11 @@ def _things(scope: Scope) -> Statement:
             "CreateNamedQuery CreateWorkGroup DeleteNamedQuery TagResource UpdateWorkGroup",
         ),
         "backup": (
-            of("backup", f"backup-vault:{own}", "backup-plan:*"),
+            of("backup", f"backup-vault:{own}", "backup-plan:*", "restore-testing-plan:*"),
             (
-                "CreateBackupPlan CreateBackupSelection CreateBackupVault PutBackupVaultLockConfiguration "
-                "TagResource UpdateBackupPlan"
+                "CreateBackupPlan CreateBackupSelection CreateBackupVault CreateRestoreTestingPlan "
+                "CreateRestoreTestingSelection PutBackupVaultLockConfiguration TagResource UpdateBackupPlan "
+                "UpdateRestoreTestingPlan UpdateRestoreTestingSelection"
             ),
         ),
         "budgets": (

@@ -308,9 +308,12 @@ def _unnamed(service: str, path: str, fields: Mapping[str, list[str]]) -> str:
     """Return the end of the ARN where no parameter is the resource's name."""
     place = path.split("/")
     groups = [value for value in fields.get("ResourceId.1", []) if value.startswith("sg-")]
-    vault = f"backup-vault:{place[1]}" if place[0] == "backup-vaults" else "backup-plan:new"
+    backups = {
+        "backup-vaults": f"backup-vault:{place[1] if len(place) > 1 else 'new'}",
+        "restore-testing": "restore-testing-plan:new",
+    }
     ends = {
-        "backup": vault,
+        "backup": backups.get(place[0], "backup-plan:new"),
         "ce": "anomaly",
         "ec2": f"security-group/{groups[0]}" if groups else "network/new",
         "eks": f"cluster/{place[1] if len(place) > 1 else fields.get('name', [''])[0]}",

@@ -48,7 +48,12 @@ def test_owner_cost_centre_and_environment_are_on_every_aws_resource(
     made = record.of_type("pulumi:providers:aws")
 
     assert {provider.name for provider in made} == {"aws", "aws-recovery"}
-    required = {"plinth:owner": "risk-platform", "plinth:cost-centre": "4711", "plinth:environment": "local"}
+    required = {
+        "plinth:ai-system": "plinth-local",
+        "plinth:cost-centre": "4711",
+        "plinth:environment": "local",
+        "plinth:owner": "risk-platform",
+    }
     for provider in made:
         tags = provider.inputs["defaultTags"]
         assert (json.loads(tags) if isinstance(tags, str) else tags)["tags"] == required

@@ -158,6 +158,5 @@ def test_no_proof_of_identity_reaches_the_files(aws: Any) -> None:
     text = aws.journal.read_bytes() + aws.log.read_bytes()
     assert b"Signature=0" in text
     assert text.count(b"Signature=") == text.count(b"Signature=0\\") + text.count(b'Signature=0"')
-    assert f"key={ACCESS_KEY} POST https://kms.eu-central-1.amazonaws.com CreateKey 200" in text.decode(
-        "utf-8", "replace"
-    )
+    line = f"key={ACCESS_KEY} agent=other POST https://kms.eu-central-1.amazonaws.com CreateKey 200"
+    assert line in text.decode("utf-8", "replace")

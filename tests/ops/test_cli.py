@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from infra.errors import Exit
 from infra.local.paths import repo_root
 from infra.ops import logs, testing
-from infra.ops.cli.base import app
+from infra.ops.cli import app
 
 
 def plinth(*arguments: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -65,7 +66,7 @@ def test_down_of_nothing_is_fine_and_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.parametrize("name", sorted(command.callback.__name__ for command in app.registered_commands))
+@pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))
 def test_every_command_teaches(tmp_path: Path, name: str) -> None:
     done = plinth(name, "--help", home=tmp_path)
 

@@ -116,8 +116,11 @@ def parse(method: str, host: str, path: str, headers: Mapping[str, str]) -> S3Re
         path: Path and query.
         headers: Lower-case names.
     """
-    scheme, name = urlsplit(host).scheme, urlsplit(host).netloc.split(":")[0]
-    place = urlsplit(path)
+    try:
+        scheme, name = urlsplit(host).scheme, urlsplit(host).netloc.split(":")[0]
+        place = urlsplit(path)
+    except ValueError:  # no address at all, and so none of a bucket; it is refused elsewhere
+        return None
     found = _place(name, unquote(place.path))
     if found is None:
         return None
