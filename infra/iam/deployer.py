@@ -264,7 +264,7 @@ def _things(scope: Scope) -> Statement:
         "s3": (
             [f"arn:{scope.partition}:s3:::{own}"],
             (
-                "CreateBucket PutBucket* PutEncryptionConfiguration PutLifecycleConfiguration "
+                "CreateBucket PutBucket* PutEncryptionConfiguration PutLifecycleConfiguration TagResource "
                 "PutReplicationConfiguration"
             ),
         ),

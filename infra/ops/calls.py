@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import botocore.session
 
@@ -293,6 +293,8 @@ def _resources(
     found = s3_requests.parse(sent.method, sent.host, sent.path, sent.headers)
     if found is not None:
         return [f"arn:aws:s3:::{found.bucket}" + (f"/{found.key}" if found.key else "")]
+    if service == "s3" and "/tags/" in sent.path:  # tags of a bucket change by the bucket's ARN
+        return [unquote(sent.path.split("/tags/", 1)[1].partition("?")[0])]
     named = [
         value if value.startswith("arn:") else start + ending.format(value)
         for owner, parameter, ending in _NAMED
