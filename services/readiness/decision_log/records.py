@@ -52,12 +52,12 @@ def line(writer: str, seq: int, prev: str, body: dict[str, Any]) -> tuple[str, b
     """Return the hash and the line of a new record, newline included."""
     content = canonical(body)
     digest = record_hash(writer, seq, prev, content)
-    return digest, b'{"body":%b,"hash":"%b","prev":"%b","seq":%d}\n' % (
-        content,
-        digest.encode(),
-        prev.encode(),
-        seq,
-    )
+    return digest, _written(content, digest, prev, seq) + b"\n"
+
+
+def _written(content: bytes, digest: str, prev: str, seq: int) -> bytes:
+    """Return a record's line, without the newline: the only bytes that stand for this record."""
+    return b'{"body":%b,"hash":"%b","prev":"%b","seq":%d}' % (content, digest.encode(), prev.encode(), seq)
 
 
 def parse(raw: bytes) -> Record:
@@ -80,6 +80,12 @@ def parse(raw: bytes) -> Record:
         or not all(isinstance(text, str) and len(text) == HASH_HEX for text in (prev, digest))
     ):
         raise LogDamagedError("a part of it is of the wrong kind")
+    try:
+        written = _written(canonical(body), digest, prev, seq)
+    except ValueError as error:
+        raise LogDamagedError("a part of it cannot have been written") from error
+    if written != raw.rstrip(b"\n"):  # other bytes may mean the same number, and yet somebody changed them
+        raise LogDamagedError("it is not written as records are")
     return Record(seq=seq, prev=prev, hash=digest, body=body)
 
 

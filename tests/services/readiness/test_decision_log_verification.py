@@ -68,6 +68,14 @@ def test_a_changed_byte_is_found(count, place, at):
     assert all(finding.writer == WRITER for finding in found)
 
 
+def test_a_digit_that_changes_the_bytes_and_not_the_number_is_found():
+    lines, _ = written(2)
+    assert b'"p":0.14285714285714285' in lines[1]
+    changed = lines[1].replace(b"0.14285714285714285", b"0.14285714285714284")
+    assert json.loads(changed) == json.loads(lines[1]), "to a reader of JSON nothing has changed"
+    assert verify(Chain(writer=WRITER, lines=[lines[0], changed]))
+
+
 @given(COUNT, PLACE)
 def test_an_edited_record_is_found_even_with_a_hash_of_its_own(count, place):
     lines, _ = written(count)
