@@ -105,6 +105,20 @@ def test_a_node_group_takes_another_launch_template_version(client: Any) -> None
     assert ask(SmallServices(), "POST", place.replace("/n/", "/other/"), {})[0] == 404
 
 
+def test_a_changed_tag_of_a_launch_template_is_read_back(client: Any) -> None:
+    del client  # it completes moto
+    ec2 = boto3.client("ec2", region_name="eu-central-1")
+    tags = [{"ResourceType": "launch-template", "Tags": [{"Key": "owner", "Value": "me"}]}]
+    made = ec2.create_launch_template(
+        LaunchTemplateName="t", LaunchTemplateData={"EbsOptimized": True}, TagSpecifications=tags
+    )["LaunchTemplate"]
+
+    ec2.create_tags(Resources=[made["LaunchTemplateId"]], Tags=[{"Key": "owner", "Value": "you"}])
+
+    (found,) = ec2.describe_launch_templates()["LaunchTemplates"]
+    assert found["Tags"] == [{"Key": "owner", "Value": "you"}]
+
+
 def test_a_launch_template_s_data_is_without_the_template_s_own_tags() -> None:
     tags = [{"ResourceType": kind, "Tags": []} for kind in ("instance", "launch-template", "volume")]
 

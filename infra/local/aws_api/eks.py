@@ -58,7 +58,7 @@ def own_data(data: dict[str, Any]) -> dict[str, Any]:
 
 def _keep_own_tags_out_of_templates() -> None:
     """EC2 tags the template and leaves its data alone; moto writes the tags into the data as well."""
-    from moto.ec2.models.launch_templates import LaunchTemplateVersion  # noqa: PLC0415
+    from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion  # noqa: PLC0415
 
     original = LaunchTemplateVersion.__init__
 
@@ -67,6 +67,8 @@ def _keep_own_tags_out_of_templates() -> None:
         original(self, template, number, own_data(data), description)
 
     LaunchTemplateVersion.__init__ = init  # type: ignore[method-assign]
+    # moto copies a template's tags when it is made, and never looks again at what CreateTags changed.
+    LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda *_: None)  # type: ignore[assignment]
 
 
 def _remember(cluster: Any, given: Callable[[str], Any]) -> None:
