@@ -129,6 +129,9 @@ def dry_run_path(manifest: Mapping[str, Any]) -> str:
     version, kind = manifest["apiVersion"], manifest["kind"]
     root = "apis" if "/" in version else "api"
     namespace = (manifest.get("metadata") or {}).get("namespace")
+    group, _, _ = version.rpartition("/")
+    if not namespace and f"kubernetes:{group or 'core'}:{kind}" in NAMESPACED:
+        namespace = "default"  # where every client puts an object that names no namespace
     place = f"/namespaces/{namespace}" if namespace else ""
     return f"/{root}/{version}{place}/{plural(kind)}?dryRun=All"
 

@@ -21,9 +21,10 @@ from policies.core import (
     require,
     undecided,
 )
-from policies.core.policy_documents import Statement, statements
+from policies.core.policy_documents import statements
 from policies.core.relations import Attached
 from policies.core.verdicts import Verdict, is_set, is_true, one_of
+from policies.families.common import let_in
 
 BUCKET = "aws:s3/bucket:Bucket"
 PUBLIC_ACCESS = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
@@ -88,22 +89,7 @@ def _narrow(resource: Resource, settings: PolicySettings) -> Iterator[Outcome]:
         return
     yield passed()
     for index, statement in enumerate(found):
-        if statement.allow:
-            yield from _let_in(statement, f"policy.Statement[{index}]", settings.accounts)
-
-
-def _let_in(statement: Statement, place: str, trusted: tuple[str, ...]) -> Iterator[Outcome]:
-    if statement.for_everyone and not statement.narrowed:
-        yield failed(place, "allows everyone; name the principals, or tie them to an account or organisation")
-    for account in statement.accounts():
-        if account is None:
-            yield failed(place, "names an identity that shows no account; use its ARN")
-        elif not trusted:
-            yield undecided(
-                place, "names an account, and the setting 'accounts' of the pack does not say whom to trust"
-            )
-        elif account not in trusted:
-            yield failed(place, "lets in an account that the setting 'accounts' of the pack does not list")
+        yield from let_in(statement, f"policy.Statement[{index}]", settings.accounts)
 
 
 def _versioned(versioning: Resource, _: PolicySettings) -> Iterator[Outcome]:

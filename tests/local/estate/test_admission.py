@@ -52,4 +52,37 @@ def test_the_api_server_and_the_pack_say_the_same_of_every_fixture(guarded: Any)
     agreement = proof.pack_and_admission(lambda manifest: _asked(guarded, manifest))
 
     assert list(agreement.differences) == []
-    assert agreement.compared > 50, agreement.unseen
+    assert agreement.compared > 90, agreement.unseen
+
+
+def test_a_debug_container_that_is_put_into_a_running_pod_is_judged_too(guarded: Any) -> None:
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "scorer", "namespace": NAMESPACE},
+        "automountServiceAccountToken": False,
+    }
+    guarded.apply(account)
+    case = next(case for case in proof.cases(("clean",)) if case.control == "pod-is-unprivileged")
+    scorer = next(entry for entry in case.stack if entry["name"] == "scorer")
+    template = (proof.manifest(case, scorer) or {})["spec"]["template"]
+    pods = f"/api/v1/namespaces/{NAMESPACE}/pods"
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "scorer"}, "spec": template["spec"]}
+    guarded.api.call("POST", pods, json.dumps(pod).encode())
+    strict = template["spec"]["containers"][0]["securityContext"]
+    debug = {"name": "debug", "image": template["spec"]["containers"][0]["image"]}
+
+    for context, refused in ((strict, False), ({**strict, "readOnlyRootFilesystem": False}, True)):
+        added = {"spec": {"ephemeralContainers": [{**debug, "securityContext": context}]}}
+        try:
+            guarded.api.call(
+                "PATCH",
+                f"{pods}/scorer/ephemeralcontainers?dryRun=All",
+                json.dumps(added).encode(),
+                "application/strategic-merge-patch+json",
+            )
+            said = ""
+        except KubeError as error:
+            said = str(error)
+        assert ("[pod-root-is-read-only]" in said) == refused, said
+        assert bool(said) == refused, said
