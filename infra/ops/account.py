@@ -54,13 +54,7 @@ class Account:
         """
         aws = settings.aws
         if aws.emulated:
-            platform = session.current()
-            if platform is None or not platform.ready:
-                raise PlinthError(
-                    "The local platform is not up, so there is nothing to look at.",
-                    fix="./plinth up",
-                    code=Exit.PLATFORM,
-                )
+            platform = session.ready("look at")
             isolation.require_proxy(isolation.local_env({}, platform))
             return cls(
                 account_id=aws.account_id,

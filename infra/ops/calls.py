@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import botocore.session
 
+from infra.iam import deployer
 from infra.iam.conditions import Context
 from infra.iam.evaluation import Request
 from infra.local.aws_api import actions, s3_requests
@@ -73,21 +74,8 @@ _NEW = {"guardduty": "detector/new", "kms": "key/new"}
 """What is made by actions that know no resource."""
 _GLOBAL = frozenset({"budgets", "ce", "iam"})
 """Services whose ARNs name no region."""
-_WITHOUT_RESOURCE = frozenset(
-    {
-        "ce:UpdateCostAllocationTagsStatus",
-        "config:PutConfigurationRecorder",
-        "config:PutDeliveryChannel",
-        "config:StartConfigurationRecorder",
-        "ec2:EnableEbsEncryptionByDefault",
-        "guardduty:CreateDetector",
-        "kms:CreateKey",
-        "s3:PutAccountPublicAccessBlock",
-    }
-)
+_WITHOUT_RESOURCE = frozenset({*deployer.WITHOUT_RESOURCE, "kms:CreateKey"})
 """Actions that know no resource (service authorization reference)."""
-_RPC = re.compile(r"/service/\w+/operation/(\w+)")
-"""Path of the protocol that CloudWatch speaks, which names the operation."""
 _READ = re.compile(r":(BatchGet|Describe|Get|Head|List|View)")
 
 
@@ -202,8 +190,6 @@ def action_of(sent: Sent) -> tuple[str, str]:
 
 
 def _operation(service: str, method: str, path: str) -> str:
-    if (spoken := _RPC.fullmatch(urlsplit(path).path)) is not None:
-        return spoken[1]
     place = urlsplit(path).path.rstrip("/") or "/"  # as sent: an ARN in it has its slashes written otherwise
     for verb, pattern, name in _routes(service):
         if verb == method and pattern.fullmatch(place):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import gate
-from infra.errors import Exit, PlinthError, RefusedError
+from infra.errors import PlinthError, RefusedError
 from infra.local import isolation, session, toolchain
 from infra.ops import adopt, baseline, contracts, environment, preflight, releases, reports, sources, state
 from infra.ops.account import Account
@@ -114,13 +114,7 @@ def attach(settings: Settings, file: Path, steps: Steps) -> Engine:
         PlinthError: The stack lives on AWS, or the platform is down.
     """
     require_emulated(settings, file)
-    platform = session.current()
-    if platform is None or not platform.ready:
-        raise PlinthError(
-            "The local platform is not up, so there is nothing to work on.",
-            fix="./plinth up",
-            code=Exit.PLATFORM,
-        )
+    platform = session.ready("work on")
     with steps.step("toolchain"):
         tools = toolchain.ensure(progress=lambda event: steps.say(told(event)))
     environ = environment.complete(environment.variables(settings, file, tools, platform))

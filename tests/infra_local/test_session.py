@@ -104,7 +104,7 @@ def test_stopping_what_is_down_is_no_mistake(home: Path) -> None:
     homes.make(home)
     session.stop()
     assert session.current() is None
-    with pytest.raises(PlatformError, match="is down"):
+    with pytest.raises(PlatformError, match="is not up"):
         session.env()
 
 

@@ -32,7 +32,8 @@ _READ_ONLY = frozenset(
         "DecodeAuthorizationMessage",
     }
 )
-_RPC_PATH = re.compile(r"/service/\w+/operation/(\w+)")
+RPC_PATH = re.compile(r"/service/(?P<target>\w+)/operation/(?P<operation>\w+)")
+"""Path of Smithy's RPC protocols, which name the operation there."""
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)")
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]+")
 _CONNECTION_HEADERS = frozenset(
@@ -64,8 +65,8 @@ def action(path: str, headers: Mapping[str, str], body: bytes) -> str | None:
     target = headers.get("x-amz-target")
     if target:
         return target.rsplit(".", 1)[-1]
-    if in_path := _RPC_PATH.fullmatch(path):
-        return in_path.group(1)
+    if in_path := RPC_PATH.fullmatch(path):
+        return in_path["operation"]
     in_query = parse_qs(urlsplit(path).query).get("Action")
     if in_query:
         return in_query[0]

@@ -172,7 +172,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._send(answer)
         except OSError as error:
-            # The client asks again what was already done, and is refused because it exists: worth a line.
+            # The client asks again what was already done, and is answered as before: worth a line.
             say(f"the answer to {self.command} {host} was not taken: {type(error).__name__}: {error}")
             raise
 

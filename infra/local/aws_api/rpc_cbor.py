@@ -4,7 +4,6 @@ A request is turned into the JSON form of the same operation, and the answer bac
 """
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -15,22 +14,23 @@ from botocore.model import ServiceModel
 from botocore.parsers import RpcV2CBORParser
 from botocore.serialize import RpcV2CBORSerializer
 
+from infra.local.aws_api.actions import RPC_PATH
+
 HEADER = "smithy-protocol"
 PROTOCOL = "rpc-v2-cbor"
-_PATH = re.compile(r"/service/(?P<target>\w+)/operation/(?P<operation>\w+)")
 _SERVICES = {"GraniteServiceVersion20100801": "cloudwatch"}
 """Target prefix to botocore's name: those services in use that speak the protocol."""
 
 
 def is_spoken(headers: Mapping[str, str], path: str) -> bool:
     """Tell whether a request (lower-case header names) is in this protocol and for a service known here."""
-    found = _PATH.fullmatch(path)
+    found = RPC_PATH.fullmatch(path)
     return headers.get(HEADER) == PROTOCOL and found is not None and found["target"] in _SERVICES
 
 
 def as_json(path: str, headers: Mapping[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
     """Return headers and body of the same request in the JSON protocol; its path is ``/``."""
-    found = _PATH.fullmatch(path)
+    found = RPC_PATH.fullmatch(path)
     assert found is not None
     parser: Any = RpcV2CBORParser()  # its decoder is not public, and botocore has no other
     said = parser._initial_body_parse(body) or {}  # noqa: SLF001 - as said
@@ -45,7 +45,7 @@ def as_json(path: str, headers: Mapping[str, str], body: bytes) -> tuple[dict[st
 
 def as_cbor(path: str, status: int, body: bytes) -> tuple[dict[str, str], bytes]:
     """Return headers and body that answer the request at ``path``, from those of the JSON protocol."""
-    found = _PATH.fullmatch(path)
+    found = RPC_PATH.fullmatch(path)
     assert found is not None
     document = json.loads(body) if body else {}
     serializer: Any = RpcV2CBORSerializer()

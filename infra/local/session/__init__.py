@@ -72,16 +72,30 @@ def current() -> Platform | None:
     return Platform.load(_status(root)) if homes.supervised(root) else None
 
 
+def ready(purpose: str) -> Platform:
+    """Return the platform that is up.
+
+    Args:
+        purpose: What needs it, as the end of "nothing to": ``look at``.
+
+    Raises:
+        PlatformError: It is down, or a part of it is not ready.
+    """
+    platform = current()
+    if platform is None or not platform.ready:
+        raise PlatformError(
+            f"The local platform is not up, so there is nothing to {purpose}.", fix="./plinth up"
+        )
+    return platform
+
+
 def env() -> dict[str, str]:
     """Return the complete environment in which Pulumi and boto3 reach this platform and nothing else.
 
     Raises:
-        PlatformError: The platform is down.
+        PlatformError: The platform is not up.
     """
-    platform = current()
-    if platform is None:
-        raise PlatformError("The local platform is down.", fix="./plinth up")
-    return platform.env()
+    return ready("reach").env()
 
 
 def stop(*, purge: bool = False) -> None:

@@ -134,13 +134,7 @@ def env(stack: Stack = "local", as_json: Json = False) -> None:
     if not settings.aws.emulated:
         _print_variables(environment.on_aws(settings, file, toolchain.ensure()), [], as_json=as_json)
         return
-    platform = session.current()
-    if platform is None or not platform.ready:
-        raise PlinthError(
-            "The local platform is not up, so there is nothing to point Pulumi at.",
-            fix="./plinth up",
-            code=Exit.PLATFORM,
-        )
+    platform = session.ready("point Pulumi at")
     values = environment.variables(settings, file, toolchain.ensure(), platform)
     _print_variables(values, environment.foreign(platform), as_json=as_json)
 

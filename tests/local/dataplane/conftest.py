@@ -29,14 +29,14 @@ from pydantic import BaseModel
 class Answer(BaseModel):
     pod: str
     version: str
-    aws: list[str]
+    aws: dict[str, str]
 
 
 @bentoml.service(name="echo", workers=1, traffic={"timeout": 10})
 class Echo:
     @bentoml.api(route="/predict")
     async def predict(self, n: int = 1) -> Answer:
-        aws = sorted(name for name in os.environ if name.startswith("AWS_"))
+        aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         return Answer(pod=os.environ["POD_NAME"], version=os.environ["VERSION"], aws=aws)
 """
 

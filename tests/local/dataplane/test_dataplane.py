@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from infra.local import images, session
+from infra.local import images, isolation, session
 
 pytestmark = pytest.mark.local
 
@@ -32,9 +32,11 @@ def test_a_path_that_no_route_names_is_not_served(world: Any):
     assert httpx.get(world.url.replace("/predict", "/metrics"), trust_env=False).status_code == 404
 
 
-def test_services_get_nothing_of_the_environment_around_the_runner(world: Any):
-    # The runner itself sets this one, so that a machine in AWS lends no identity to a pod.
-    assert world.ask().json()["aws"] == ["AWS_EC2_METADATA_DISABLED"]
+def test_services_get_the_local_aws_api_and_nothing_of_the_environment_around_the_runner(world: Any):
+    given = world.ask().json()["aws"]
+    assert given == {name: value for name, value in session.env().items() if name.startswith("AWS_")}
+    assert given["AWS_SECRET_ACCESS_KEY"] == isolation.SECRET_KEY != os.environ["AWS_SECRET_ACCESS_KEY"]
+    assert given["AWS_EC2_METADATA_DISABLED"] == "true", "a machine in AWS lends no identity to a pod"
 
 
 def test_the_routes_status_says_that_it_is_served(world: Any):

@@ -90,7 +90,8 @@ def test_a_second_up_changes_nothing(settled: Clone) -> None:
     seen = settled.plinth("preview", "--json").ended(Exit.OK).json
 
     assert told["changes"] == {}
-    assert (seen["changes"], seen["steps"], seen["violations"]) == ({}, [], [])
+    assert (seen["changes"], seen["steps"]) == ({}, [])
+    assert {(found["level"], found["policy"]) for found in seen["violations"]} <= {("advisory", "advice")}
     assert settled.resources() == before
 
 

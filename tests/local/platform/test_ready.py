@@ -224,7 +224,8 @@ def test_real_credentials_in_the_environment_are_never_used(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"account": "123456789012", "key": isolation.ACCESS_KEY}
     asked = log.read_bytes()[start:].decode()
-    assert f"key={isolation.ACCESS_KEY} POST https://sts" in asked
+    assert f" key={isolation.ACCESS_KEY} " in asked
+    assert " POST https://sts." in asked
     assert "AKIA" not in asked
     assert visits == []
     assert not stolen.exists()
