@@ -6,6 +6,7 @@ from typing import Any
 from policies.core import Family, Finding, PolicySettings, Resource, Stack, judge_relations, judge_resource
 from policies.core.checks import merge
 from policies.families import FAMILIES
+from policies.packs import findings_of
 
 
 def evaluate(
@@ -29,4 +30,4 @@ def evaluate(
         for finding in judge_resource(family, resource, settings)
     ]
     findings += [finding for family in families for finding in judge_relations(family, stack, settings)]
-    return merge(findings)
+    return findings_of(merge(findings), settings)

@@ -7,7 +7,9 @@ from datetime import date
 from typing import Any, Literal
 
 from policies.core import Finding, PolicySettings, Resource, Verdict
+from policies.core.settings import PACKS
 from policies.judge import evaluate
+from policies.packs import waivers_of
 from policies.procedure import control_of
 from policies.report import message, render
 from policies.waivers import Waiver, apply
@@ -65,6 +67,7 @@ class Judgement:
         return {
             "answer": self.answer,
             "environment": self.settings.environment,
+            "packs": list(self.settings.packs),
             "counts": self.counts() | {"blocking": len(self.blocking), "judged": self.judged},
             "findings": [
                 {
@@ -99,6 +102,8 @@ class Judgement:
             f"{counts['undecided']} undecided, {counts['waived']} waived, {counts['passed']} passed; "
             f"{len(self.blocking)} block in environment '{self.settings.environment}'."
         )
+        if self.settings.packs != PACKS:
+            told += f"\nOnly by pack {' and '.join(self.settings.packs)}; the other packs were not asked."
         if not self.unjudged:
             return told
         kinds = ", ".join(f"{kind} ({count})" for kind, count in self.unjudged.items())
@@ -133,7 +138,7 @@ def judge(
     settings = settings or PolicySettings()
     known = tuple(resources)
     findings = evaluate(known, settings)
-    applied = apply(findings, waivers, settings.environment, today=today, whole=whole)
+    applied = apply(findings, waivers_of(waivers, settings), settings.environment, today=today, whole=whole)
     spoken = {finding.urn for finding in findings if finding.verdict is not Verdict.NOT_APPLICABLE}
     silent = Counter(resource.type for resource in known if resource.urn not in spoken)
     return Judgement(

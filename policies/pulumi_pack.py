@@ -38,8 +38,9 @@ from policies.core import (
     normalise,
 )
 from policies.core.resources import canonical
-from policies.core.settings import ENVIRONMENTS
+from policies.core.settings import ENVIRONMENTS, PACKS
 from policies.families import FAMILIES
+from policies.packs import findings_of, waivers_of
 from policies.procedure import control_of
 from policies.report import render
 from policies.waivers import Matches, Waiver, excuse, faults, load
@@ -54,6 +55,7 @@ _SCHEMA = PolicyConfigSchema(
         "accounts": {"type": "array", "items": {"type": "string"}},
         "owns_account": {"type": "boolean"},
         "today": {"type": "string"},
+        "packs": {"type": "array", "items": {"type": "string", "enum": list(PACKS)}},
     }
 )
 
@@ -135,7 +137,8 @@ class _Pack:
         findings = [f for family in self._families for f in judge_relations(family, stack, settings)]
         advice = self._report(findings, settings, report)
         matched, self._matched = self._matched, defaultdict(set)
-        self._report(faults(self._waivers, settings.environment, matched), settings, report)
+        in_force = waivers_of(self._waivers, settings)
+        self._report(faults(in_force, settings.environment, matched), settings, report)
         waived, self._waived = self._waived, []
         self._stack_advice = [*advice, *waived]
 
@@ -149,7 +152,8 @@ class _Pack:
         self, findings: list[Finding], settings: PolicySettings, report: ReportViolation
     ) -> list[Finding]:
         """Report what stops the change, waivers applied; return what is advice."""
-        excused = excuse(findings, self._waivers, settings.environment, self._matched)
+        in_force = findings_of(findings, settings)
+        excused = excuse(in_force, self._waivers, settings.environment, self._matched)
         self._waived += [finding for finding in excused if finding.verdict is Verdict.WAIVED]
         blocking = [finding for finding in excused if finding.verdict.blocks]
         advice = [

@@ -35,9 +35,7 @@ _PASSED_TO = (
 )
 WITHOUT_RESOURCE = (
     "ce:UpdateCostAllocationTagsStatus",
-    "config:PutConfigurationRecorder",
     "config:PutDeliveryChannel",
-    "config:StartConfigurationRecorder",
     "ec2:EnableEbsEncryptionByDefault",
     "guardduty:CreateDetector",
     "s3:PutAccountPublicAccessBlock",
@@ -240,6 +238,10 @@ def _things(scope: Scope) -> Statement:
             "AddTags CreateTrail PutEventSelectors StartLogging UpdateTrail",
         ),
         "cloudwatch": (of("cloudwatch", f"alarm:{own}"), "DeleteAlarms PutMetricAlarm TagResource"),
+        "config": (
+            of("config", f"configuration-recorder/{own}"),
+            "PutConfigurationRecorder StartConfigurationRecorder",
+        ),
         "dynamodb": (of("dynamodb", f"table/{own}"), "CreateTable TagResource Update*"),
         "ecr": (
             of("ecr", f"repository/{scope.prefix}/*"),

@@ -56,6 +56,8 @@ _NAMED: tuple[tuple[str, str, str], ...] = (
     ("cloudtrail", "TrailName", "trail/{}"),
     ("cloudtrail", "Name", "trail/{}"),
     ("cloudwatch", "AlarmName", "alarm:{}"),
+    ("config", "ConfigurationRecorderName", "configuration-recorder/{}/new"),
+    ("config", "name", "configuration-recorder/{}/new"),
     ("dynamodb", "TableName", "table/{}"),
     ("glue", "DatabaseName", "table/{}/new"),
     ("glue", "Name", "database/{}"),

@@ -8,7 +8,9 @@ from typing import Any
 from policies.core.errors import PolicyError
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod", "prod-dr")
-_KEYS = ("environment", "registries", "accounts", "owns_account", "today")
+PACKS = ("security", "compliance", "readiness", "cost")
+"""What a control may serve: keeping others out, proof for others, being fit for use, or cost."""
+_KEYS = ("environment", "registries", "accounts", "owns_account", "today", "packs")
 ECR = r"[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
 """Private registries of AWS accounts, as a pattern."""
 
@@ -23,6 +25,7 @@ class PolicySettings:
         accounts: Account ids whose identities a policy may name.
         owns_account: Whether the stack sets up what an account has once; where false, another one does.
         today: Day by which dates are judged, as ``2026-01-31``; today's, in UTC, when empty.
+        packs: Packs whose controls judge, in their fixed order.
     """
 
     environment: str = "prod"
@@ -30,6 +33,7 @@ class PolicySettings:
     accounts: tuple[str, ...] = ()
     owns_account: bool = True
     today: str = ""
+    packs: tuple[str, ...] = PACKS
 
     @property
     def day(self) -> date:
@@ -64,6 +68,7 @@ class PolicySettings:
             accounts=_strings(raw, "accounts", cls.accounts),
             owns_account=_yes_or_no(raw.get("owns_account", True)),
             today=_day(raw.get("today")),
+            packs=_packs(_strings(raw, "packs", PACKS)),
         )
 
     def render(self) -> dict[str, Any]:
@@ -74,6 +79,8 @@ class PolicySettings:
             "accounts": list(self.accounts),
             "owns_account": self.owns_account,
         }
+        if self.packs != PACKS:
+            rendered["packs"] = list(self.packs)
         return {**rendered, "today": self.today} if self.today else rendered
 
 
@@ -98,6 +105,16 @@ def _day(value: object) -> str:
             where="policy pack configuration: today",
             fix="Write it as 2026-01-31, or leave it out.",
         ) from None
+
+
+def _packs(named: tuple[str, ...]) -> tuple[str, ...]:
+    if not named or not set(named) <= set(PACKS):
+        raise PolicyError(
+            "The policy setting 'packs' names no pack, or one that there is not.",
+            where="policy pack configuration: packs, or --pack",
+            fix=f"Name at least one of: {', '.join(PACKS)}; or leave it out, for all of them.",
+        )
+    return tuple(pack for pack in PACKS if pack in named)
 
 
 def _strings(raw: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:

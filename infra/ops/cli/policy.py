@@ -18,6 +18,14 @@ Environment = Annotated[
     typer.Option("--environment", "-e", help="Decides what is advice; prod, the strictest, when left out."),
 ]
 
+Pack = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only the controls of one pack: security, compliance, readiness or cost; repeatable. "
+        "All four when left out."
+    ),
+]
+
 SHOWN = 10
 """Missing things of one item that are shown; a screen of them says no more."""
 
@@ -25,14 +33,23 @@ SHOWN = 10
 @policy_app.command("list")
 def policy_list(
     family: Annotated[str | None, typer.Option(help="Only the controls of one family.")] = None,
+    pack: Pack = None,
     as_json: Json = False,
 ) -> None:
     """List every control: id, severity, what must hold."""
-    from policies.procedure import all_controls
+    with told():
+        from policies.core import PolicySettings
+        from policies.packs import selected
+        from policies.procedure import all_controls
 
-    rows = [control for control in all_controls() if family in (None, control.family)]
-    if not rows:
-        families = sorted({control.family for control in all_controls()})
+        chosen = PolicySettings.parse({"packs": pack or None})
+    families = sorted({control.family for control in all_controls()})
+    rows = [
+        control
+        for control in all_controls()
+        if family in (None, control.family) and selected(control.id, chosen)
+    ]
+    if family is not None and family not in families:
         raise PlinthError(
             f"There is no family '{family}'.", fix=f"Use one of: {', '.join(families)}.", code=Exit.USAGE
         )
@@ -40,7 +57,7 @@ def policy_list(
         screen.json([control.model_dump(mode="json") for control in rows])
         return
     for control in rows:
-        screen.out.print(f"{control.severity:>8}  [bold]{control.id}[/]: {control.title}")
+        screen.out.print(f"{control.severity:>8}  {control.pack:<10}  [bold]{control.id}[/]: {control.title}")
     screen.out.print(f"{len(rows)} controls. ./plinth policy explain ID says more of each.")
 
 
@@ -84,6 +101,7 @@ def policy_check(  # noqa: PLR0917 - options of the command line, which nobody c
         typer.Option(help="Pattern of a whole host name from which images may come; repeatable."),
     ] = None,
     waivers: Annotated[str | None, typer.Option(help="File of waivers; none when left out.")] = None,
+    pack: Pack = None,
     output: Annotated[
         Literal["text", "json", "sarif"], typer.Option("--format", "-f", help="How to print the verdict.")
     ] = "text",
@@ -100,6 +118,7 @@ def policy_check(  # noqa: PLR0917 - options of the command line, which nobody c
         from policies.waivers import load
 
         raw: dict[str, Any] = {"environment": environment, "accounts": account, "registries": registry}
+        raw["packs"] = pack or None
         settings = PolicySettings.parse({key: value for key, value in raw.items() if value is not None})
         excepted = load(Path(waivers)) if waivers else ()
         found = inputs.read(files)
