@@ -21,10 +21,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from services.credit_risk.features import FEATURES_DIGEST, encode
+from services.credit_risk.answering import HOSTED
 from services.credit_risk.packaging import SERVICE as PACKABLE
-from services.credit_risk.schema import CreditApplication
-from services.credit_risk.service import FOLDER, SERVICE, redact
 from services.lifecycle.packing import cache_folder, cached_model
 from services.readiness.api import Api, Endpoints
 from services.readiness.contract_file import load
@@ -35,6 +33,7 @@ from services.readiness.decisions import Decisions
 from services.readiness.ladder import MODEL_SECONDS, Ladder
 from services.readiness.security import Caller, RateLimit, Tokens
 
+FOLDER, SERVICE = HOSTED.folder, HOSTED.service
 BLINK_SECONDS = 0.01
 AT_ONCE = 64
 """Requests in flight at a time."""
@@ -94,7 +93,9 @@ class _World:
 
     def __post_init__(self) -> None:
         contract = load(FOLDER)
-        self.ladder = Ladder(contract, features_digest=FEATURES_DIGEST, model_seconds=self.model_seconds)
+        self.ladder = Ladder(
+            contract, features_digest=HOSTED.features_digest, model_seconds=self.model_seconds
+        )
         self.ladder.load(self.model)
         self.store = _Store(self.folder / "store")
         self.decisions = Decisions(
@@ -108,9 +109,9 @@ class _World:
         )
         ends = Endpoints(
             decisions=lambda: self.decisions,
-            schema=CreditApplication,
-            encode=encode,
-            redact=redact,
+            schema=HOSTED.schema,
+            encode=HOSTED.encode,
+            redact=HOSTED.redact,
             tokens=_Anybody(issuer=None, audience="", keys=None),
             rate=RateLimit(1e9, 1e9),
             describe=lambda: None,

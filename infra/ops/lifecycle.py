@@ -1,11 +1,12 @@
 """Training and the model registry at work, for a stack: in a folder of this clone, or in its AWS account."""
 
 import getpass
+import importlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,11 +25,14 @@ from services.lifecycle.pipeline import Pipeline, Run, Stores, of, run
 from services.lifecycle.registry import Registry, RegistryError, Version
 from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects, Items, TableItems
 from services.readiness import dsse
+from services.readiness.decision_log.store import BucketStore
 from services.readiness.errors import DataError, ModelRefusedError, ServiceError, TrainingError
 
 Place = Literal["folder", "aws"]
 REGISTRY_KEYS = {"partition": "model", "sort": "version"}
 """Keys of the registry's table, as infra/wiring/storage.py makes it."""
+BATCH_LOG = "batch-log"
+"""Folder below this clone's home in which decisions of files are logged before they are written."""
 REFUSALS = (DataError, TrainingError, RegistryError, ModelRefusedError)
 """What the pipeline refuses on purpose; everything else that it raises is a failure."""
 
@@ -190,11 +194,20 @@ def batch(
         registry = stores(settings, place).registry
         trusted = contracts.trusted(development=settings.contracts == "development").builders()
         folder = registry.fetch(registry.find(service, name), Path(temporary) / "model", trusted)
-        scorer = of(service).scorer(folder)
         counts = {"answered": 0, "refused": 0}
         part = out.with_name(f".{out.name}.part")
         try:
-            with source.open(encoding="utf-8") as lines, part.open("w", encoding="utf-8") as answers:
+            with (
+                inference.scoring(
+                    of(service).hosted,
+                    folder,
+                    log=home() / BATCH_LOG,
+                    caller=f"batch:{getpass.getuser()}",
+                    store=_decisions(settings) if place == "aws" else None,
+                ) as scorer,
+                source.open(encoding="utf-8") as lines,
+                part.open("w", encoding="utf-8") as answers,
+            ):
                 for answer in inference.batch(scorer, lines):
                     counts["refused" if "error" in answer else "answered"] += 1
                     answers.write(json.dumps(answer, sort_keys=True) + "\n")
@@ -207,6 +220,30 @@ def batch(
                 fix="name a file of UTF-8 text with a JSON document in each line",
             ) from None
     return {**counts, "model_digest": scorer.model_digest}
+
+
+def _decisions(settings: Settings) -> BucketStore:
+    aws = settings.aws
+    name = naming.bucket(settings.environment, "decisions", account_id=aws.account_id, region=aws.region)
+    return BucketStore(name, Account.of(settings).client("s3"))
+
+
+def trust_figures(service: str) -> Callable[[int], dict[str, Any]]:
+    """Return what measures the guards of a service.
+
+    Raises:
+        PlinthError: There is no such service, or it measures none.
+    """
+    module = f"services.{service.replace('-', '_')}.trust_figures"
+    known = sorted(p.parent.name.replace("_", "-") for p in repo_root().glob("services/*/trust_figures.py"))
+    if service not in known:
+        raise PlinthError(
+            f"Service '{service}' has no figures of its guards.",
+            fix=f"use one of: {', '.join(known)}",
+            code=Exit.USAGE,
+        )
+    found: Callable[[int], dict[str, Any]] = importlib.import_module(module).measure
+    return found
 
 
 def reports(pipeline: Pipeline, settings: Settings, place: Place) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from infra import naming
 from infra.errors import PlinthError
 from infra.local.paths import home, repo_root
+from infra.ops import lifecycle
 from infra.ops.account import Account
 from infra.settings import Settings
 from infra.wiring.storage import bucket_name
@@ -34,9 +35,9 @@ def reader(settings: Settings, service: str) -> Reader:
         PlinthError: The bucket does not answer.
     """
     spools = sorted((home() / "local" / "pods").glob("*/volumes/decisions")) if settings.aws.emulated else []
-    own = home() / "reviews-log"
+    own = [home() / "reviews-log", home() / lifecycle.BATCH_LOG]
     try:
-        return Reader(service, store=_store(settings), spools=[*spools, own])
+        return Reader(service, store=_store(settings), spools=[*spools, *own])
     except StoreError as error:
         raise PlinthError(
             f"The decision log cannot be read: {error}.",

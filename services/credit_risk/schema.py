@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.readiness.answers import AnswerBase
+
 CheckingAccount = Literal["overdrawn", "below_200_dm", "at_least_200_dm", "no_account"]
 CreditHistory = Literal["no_credits", "all_paid_here", "paid_duly_so_far", "past_delays", "critical"]
 Purpose = Literal[
@@ -79,53 +81,8 @@ Outcome = Literal["approve", "refer_to_human", "decline"]
 Reason = Literal["low_risk", "between_thresholds", "high_risk", "outside_training_range"]
 
 
-class ConfidenceShown(BaseModel):
-    """How sure the answer is. All but the first are known for the model's own answers only."""
-
-    likelier: float = Field(ge=0.5, le=1, description="Probability of the likelier outcome of the loan.")
-    band: tuple[float, float] | None = Field(
-        description="Venn-Abers band: between these lies the calibrated probability of default."
-    )
-    classes: list[Literal["repaid", "default"]] | None = Field(
-        description="Conformal set: holds what becomes of the loan at the contract's coverage."
-    )
-    credibility: float | None = Field(description="Low when neither outcome fits this application.")
-
-
-class GuardShown(BaseModel):
-    """Whether the application is like those that the model learned from."""
-
-    verdict: Literal["in_distribution", "unusual", "out_of_distribution", "not_judged"]
-    p_value: float | None = Field(description="Share of ordinary applications that are at least as odd.")
-    outside: list[str] = Field(description="Fields beyond what training saw.")
-
-
-class Effect(BaseModel):
-    """What one field did to the answer; positive is towards default."""
-
-    feature: str
-    effect: float = Field(description="Exact Shapley value against the training data, or points.")
-    unit: Literal["log_odds", "points"]
-
-
-class Decision(BaseModel):
+class Decision(AnswerBase):
     """The answer to one application."""
 
-    # `model_` is a prefix that pydantic keeps for itself; here it is the field's own word.
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    request_id: str = Field(
-        description="Identifies this answer in the logs: the caller's X-Request-Id, or a new one."
-    )
-    decision_id: str = Field(description="Finds the record: ./plinth audit search ID.")
     decision: Outcome = Field(description="What follows from the probability and the costs of a mistake.")
-    reasons: list[str] = Field(description="Why this decision was taken.")
     probability_of_default: float = Field(ge=0, le=1, description="Probability that the loan goes bad.")
-    confidence: ConfidenceShown = Field(description="How sure the answer is.")
-    guard: GuardShown = Field(description="Whether the application is like those that were learned from.")
-    rung: Literal["model", "scorecard", "cached_answer"] = Field(
-        description="Rung of the fallback ladder that gave the probability."
-    )
-    explanation: list[Effect] = Field(description="The fields that moved the probability most.")
-    review: bool = Field(description="Whether a person is asked to look at it.")
-    model_digest: str | None = Field(description="SHA-256 of the model file in service.")

@@ -5,7 +5,6 @@ not, since one holdout of 250 rows would leave the coverage uncertain by two poi
 """
 
 import json
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from services.credit_risk.features import FEATURES, FEATURES_DIGEST, encode
 from services.credit_risk.lineage import SEED
 from services.credit_risk.schema import CreditApplication
 from services.credit_risk.training import CANDIDATES
+from services.lifecycle.rounds import mean
 from services.readiness import shifts
 from services.readiness.confidence import Calibration
 from services.readiness.explanation import Explainer
@@ -34,7 +34,6 @@ COVERAGES = (0.8, 0.9, 0.95)
 STRENGTH = 0.1
 """Regularisation of the model that training chooses on these data."""
 
-DIGITS = 4
 Matrix = npt.NDArray[np.float64]
 
 
@@ -52,7 +51,7 @@ def measure(splits: int = SPLITS) -> dict[str, Any]:
     target = np.asarray(data.defaulted, dtype=np.bool_)
     with threadpool_limits(1):
         rounds = [_one(features, target, SEED + i) for i in range(splits)]
-    return {"splits": splits, "rows": len(target), **_mean(rounds)}
+    return {"splits": splits, "rows": len(target), **mean(rounds)}
 
 
 def _shifts() -> dict[str, shifts.Shift]:
@@ -148,11 +147,3 @@ def _conformal(calibration: Calibration, chances: Matrix, truth: npt.NDArray[np.
 def _band(calibration: Calibration, chances: Matrix) -> dict[str, float]:
     low, high = calibration.band(chances)
     return {"mean_width": float((high - low).mean()), "largest_width": float((high - low).max())}
-
-
-def _mean(rounds: list[Any]) -> Any:
-    """Return the same tree with each number the mean over the rounds."""
-    if isinstance(rounds[0], dict):
-        return {key: _mean([one[key] for one in rounds]) for key in rounds[0]}
-    value = fmean(rounds)
-    return round(value, DIGITS) if abs(value) >= 10**-DIGITS else float(f"{value:.1g}")

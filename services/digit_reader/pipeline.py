@@ -6,13 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from services.digit_reader.answering import HOSTED
 from services.digit_reader.dataset import SPEC, delivery, images
 from services.digit_reader.features import FEATURES, FEATURES_DIGEST, encode
 from services.digit_reader.packaging import SERVICE
-from services.digit_reader.reading import Reader
 from services.digit_reader.schema import Image
 from services.lifecycle.features import FeatureSet
-from services.lifecycle.inference import Scorer
 from services.lifecycle.pipeline import Matrix, Pipeline
 
 
@@ -24,11 +23,6 @@ def _train(folder: Path, frame: pd.DataFrame, digest: str, features: Matrix) -> 
     from services.digit_reader.training import train  # noqa: PLC0415 - seconds of imports, for training only
 
     return train(folder, frame, digest, features)
-
-
-def _scorer(folder: Path) -> Scorer:
-    reader = Reader(folder)
-    return Scorer(schema=Image, answers=reader.read, model_digest=reader.model.digest)
 
 
 FEATURE_SET = FeatureSet(
@@ -45,5 +39,5 @@ PIPELINE = Pipeline(
     feature_set=FEATURE_SET,
     records=_records,
     train=_train,
-    scorer=_scorer,
+    hosted=HOSTED,
 )

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.readiness.answers import AnswerBase
+
 SIDE = 8
 """Pixels in a row and rows in an image, as in the data."""
 
@@ -13,7 +15,6 @@ DARKEST = 16
 Pixel = Annotated[int, Field(ge=0, le=DARKEST)]
 Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE)]
 Outcome = Literal["read", "refer_to_human"]
-Reason = Literal["sure", "unsure", "unlike_training"]
 
 
 class Image(BaseModel):
@@ -26,15 +27,12 @@ class Image(BaseModel):
     )
 
 
-class Reading(BaseModel):
+class Reading(AnswerBase):
     """The answer to one image."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    request_id: str = Field(description="Identifies this answer in the logs.")
     decision: Outcome = Field(description="Whether the digit counts as read, or a person has to look.")
-    reasons: list[Reason] = Field(description="Why.")
-    digit: int = Field(ge=0, le=9, description="The likeliest digit, also where a person has to look.")
-    confidence: float = Field(ge=0, le=1, description="Probability of that digit.")
-    unlikeness: float = Field(ge=0, description="Distance from the training images; 1 is the border.")
-    model_digest: str = Field(description="SHA-256 of the model file that gave the probability.")
+    digit: int | None = Field(
+        ge=0,
+        le=9,
+        description="The likeliest digit, also where a person has to look; null when there is no model.",
+    )

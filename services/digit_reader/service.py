@@ -1,63 +1,36 @@
 """The HTTP service: one worker, one verified model; what it cannot read goes to a person.
 
-Two things send an image to a person: the model is not sure enough (the contract says how sure), or the
-image is unlike all that the model learned from, when its confidence means nothing.
+What a request passes stands in ``readiness/api.py``, how it is decided in ``readiness/decisions.py``, what
+is special here in ``answering.py``.
 """
-
-from pathlib import Path
 
 import bentoml
 
-from services.digit_reader.features import FEATURES_DIGEST
-from services.digit_reader.reading import Reader
-from services.digit_reader.schema import Image, Reading
-from services.readiness.hosting import (
-    DURATION_BUCKETS_SECONDS,
-    MAX_CONCURRENCY,
-    REQUEST_TIMEOUT_SECONDS,
-    ModelSlot,
-)
-from services.readiness.metrics import PREDICTIONS, PROBABILITY, model_label
-from services.readiness.requests import Gate, request_id
+from services.digit_reader.answering import HOSTED
+from services.readiness.api import Hidden
+from services.readiness.hosting import BENTO, PAGES, Process, schema_shown
 
-NAME = "digit-reader"
-MODEL_FOLDER = Path(__file__).parent / "model"
-SLOT = ModelSlot(NAME, FEATURES_DIGEST)
+PROCESS = Process(HOSTED)
 
 
-@bentoml.asgi_app(SLOT.application(), path="/v1")
-@bentoml.service(
-    name=NAME,
-    workers=1,
-    traffic={"timeout": REQUEST_TIMEOUT_SECONDS, "max_concurrency": MAX_CONCURRENCY},
-    metrics={"enabled": True, "duration": {"buckets": DURATION_BUCKETS_SECONDS}},
-)
+@bentoml.asgi_app(PROCESS.api, path="/v1")
+@bentoml.service(name=HOSTED.service.name, **BENTO)
 class DigitReader:
     """Reads a digit, or says that a person has to look."""
 
     def __init__(self) -> None:
         """Load the model before the first request."""
-        model = SLOT.load(MODEL_FOLDER)
-        if model:  # its folder was verified whole, the likeness with it
-            self.reader = Reader(MODEL_FOLDER, model)
+        PROCESS.start()
 
     async def __is_ready__(self) -> bool:
         """Answer ``/readyz``: ready only with a verified model."""
-        return SLOT.model is not None
+        return PROCESS.ready
 
-    @bentoml.api(route="/v1/decisions")  # type: ignore[untyped-decorator]  # BentoML leaves it open
-    async def decide(self, image: Image, /) -> Reading:
-        """Read one image; the body is the image itself."""
-        model = SLOT.model
-        if model is None:  # the gate answers before; this is for a caller inside the process
-            raise bentoml.exceptions.ServiceUnavailable(SLOT.problem)
-        (found,) = self.reader.read([image])
-        label = model_label(model.digest)
-        PREDICTIONS.labels(NAME, found["decision"], label).inc()
-        PROBABILITY.labels(NAME, label).observe(found["confidence"])
-        return Reading(request_id=request_id(), model_digest=model.digest, **found)
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML leaves it open
+    def stop(self) -> None:
+        """Seal and ship the decision log."""
+        PROCESS.stop()
 
 
-DigitReader.add_asgi_middleware(  # type: ignore[attr-defined]  # asgi_app() forgets Service's type
-    Gate, service=NAME, schemas={"/v1/decisions": Image}, unavailable=SLOT.unavailable
-)
+if not schema_shown():
+    DigitReader.add_asgi_middleware(Hidden, shown=PAGES)  # type: ignore[attr-defined]  # asgi_app() forgets it

@@ -7,10 +7,15 @@ cannot differ. What breaks the schema is answered with its problems, never with 
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from services.readiness.decision_log.store import Store
+from services.readiness.hosting import Answering, Hosted
 
 BATCH_ROWS = 512
 """Requests that are asked at once: the model's own cost is shared, memory stays at a few MiB."""
@@ -47,6 +52,29 @@ class Scorer:
         for (place, _), answer in zip(good, answered, strict=True):
             results[place] = {**answer, "model_digest": self.model_digest}
         return results
+
+
+@contextmanager
+def scoring(
+    hosted: Hosted, model: Path, *, log: Path, caller: str, store: Store | None = None
+) -> Iterator[Scorer]:
+    """Give what answers with a model folder as the service does: same ladder, guard, log.
+
+    Args:
+        hosted: The service.
+        model: The model folder; refused unless all of it is what its manifest says.
+        log: Folder in which decisions are logged before they are answered.
+        caller: Who asks, for the records.
+        store: Where the log's sealed segments go; None keeps them in ``log``.
+
+    Raises:
+        ModelRefusedError: The model folder is refused.
+    """
+    answering = Answering(hosted, model, log=log, store=store, caller=caller)
+    try:
+        yield Scorer(schema=hosted.schema, answers=answering.answers, model_digest=answering.model_digest)
+    finally:
+        answering.close()
 
 
 def batch(scorer: Scorer, lines: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,6 @@ from services.lifecycle import datasets, features, ingestion
 from services.lifecycle.closure import ROOT
 from services.lifecycle.datasets import DataSpec
 from services.lifecycle.features import Event, FeatureSet
-from services.lifecycle.inference import Scorer
 from services.lifecycle.packing import Packable, provenance
 from services.lifecycle.registry import Registry, Version
 from services.lifecycle.stores import Objects
@@ -28,6 +27,7 @@ from services.readiness import contract_file
 from services.readiness.contract import Contract
 from services.readiness.digests import file_digest, json_digest
 from services.readiness.errors import DataError
+from services.readiness.hosting import Hosted
 from services.readiness.manifest import MANIFEST_FILE, write_manifest
 
 Matrix = npt.NDArray[np.float32]
@@ -46,7 +46,7 @@ class Pipeline:
         feature_set: Its features.
         records: From accepted rows to what features are computed from, one a row.
         train: Writes a model folder from accepted rows, their digest and their features.
-        scorer: Returns what answers requests with the model in a folder, as the service does.
+        hosted: How the service answers, for files and queues as for real time.
         labels: From the file of reviewers' labels to a delivery; None where there is no such way.
     """
 
@@ -56,7 +56,7 @@ class Pipeline:
     feature_set: FeatureSet
     records: Callable[[pd.DataFrame], Sequence[Mapping[str, Any]]]
     train: Callable[[Path, pd.DataFrame, str, Matrix], Mapping[str, Any]]
-    scorer: Callable[[Path], Scorer]
+    hosted: Hosted
     labels: Callable[[bytes], bytes] | None = None
 
     @property

@@ -18,31 +18,33 @@ model cannot tell them apart at this level."""
 Vector = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Confidence:
-    """What is known about one probability.
+    """What is known about one row's probabilities.
 
     Args:
-        confidence: 1 minus the p-value of the less likely class: how clearly the other one is excluded.
-        credibility: p-value of the likelier class; low when neither class fits the row.
-        classes: The prediction set at :data:`COVERAGE`: 0 for the first class, 1 for the second.
-        low: Lower end of the probability's calibrated band.
+        confidence: 1 minus the p-value of the second likeliest class: how clearly all others are excluded.
+        credibility: p-value of the likeliest class; low when no class fits the row.
+        classes: The prediction set at :data:`COVERAGE`: places of classes, 0 for the first.
+        low: Lower end of the calibrated band of the second class's probability; None with many classes.
         high: Upper end.
     """
 
     confidence: float
     credibility: float
     classes: tuple[int, ...]
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
 
 class Calibration:
-    """Answers for many probabilities at once.
+    """Answers for many probabilities of the second of two classes at once.
 
     Args:
         section: The section ``confidence`` of a reference.
     """
+
+    classes = 2
 
     def __init__(self, section: Mapping[str, Any]) -> None:
         """Turn the lists of the section into arrays, once."""
@@ -77,6 +79,40 @@ class Calibration:
             )
             for a, b, bottom, top in zip(
                 first.tolist(), second.tolist(), low.tolist(), high.tolist(), strict=True
+            )
+        ]
+
+    def known(self, probabilities: npt.NDArray[np.float64], *, coverage: float) -> list[Confidence]:
+        """Return what is known about rows with a probability for each class."""
+        return self.judge(probabilities[:, 1], coverage=coverage)
+
+
+class ClassCalibration:
+    """Answers for rows with a probability for each of many classes.
+
+    Args:
+        section: The section ``confidence`` of a reference, of the kind ``classes``.
+    """
+
+    def __init__(self, section: Mapping[str, Any]) -> None:
+        """Turn the lists of the section into arrays, once."""
+        self._misfits = [np.asarray(known, dtype=np.float64) for known in section["misfits"]]
+        self.classes = len(self._misfits)
+
+    def known(self, probabilities: npt.NDArray[np.float64], *, coverage: float) -> list[Confidence]:
+        """Return what is known about each row."""
+        values = np.column_stack(
+            [_p_value(known, 1.0 - probabilities[:, k]) for k, known in enumerate(self._misfits)]
+        )
+        ordered = np.sort(values, axis=1)
+        return [
+            Confidence(
+                confidence=1.0 - second,
+                credibility=first,
+                classes=tuple(k for k, value in enumerate(row) if value > 1.0 - coverage),
+            )
+            for row, second, first in zip(
+                values.tolist(), ordered[:, -2].tolist(), ordered[:, -1].tolist(), strict=True
             )
         ]
 

@@ -7,19 +7,21 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from services.readiness import metrics
+from services.readiness.assessment import Assessment
+from services.readiness.confidence import Confidence
 from services.readiness.contract import Contract, Trouble
 from services.readiness.decision_log import DecisionLog, LogUnavailableError, Spool
 from services.readiness.decision_log.shipping import Shipper
 from services.readiness.decision_log.store import BucketStore, Store
 from services.readiness.decision_log.writer import Limits, now
 from services.readiness.explanation import strongest
-from services.readiness.ladder import Assessment, Ladder
+from services.readiness.ladder import Ladder
 from services.readiness.review_feed import ReviewFeed, from_record
 
 FOLDER_VARIABLE = "PLINTH_DECISIONS_FOLDER"
@@ -55,17 +57,18 @@ class Service:
 
     Args:
         name: As metrics and records know it.
-        classes: Names of the first and of the second class.
-        decide: From a probability of the second class to the outcome and its reasons.
+        classes: Names of the classes, in the model's order.
+        decide: From the probabilities of the classes to the outcome and its reasons.
         refer: The outcome that asks a person.
-        probability_field: What the answer calls the probability.
+        shown: From the probabilities (None where there are none) to what the answer says beside the
+            outcome, such as the probability of default.
     """
 
     name: str
-    classes: tuple[str, str]
-    decide: Callable[[float], tuple[str, list[str]]]
+    classes: tuple[str, ...]
+    decide: Callable[[Sequence[float]], tuple[str, list[str]]]
     refer: str
-    probability_field: str
+    shown: Callable[[Sequence[float] | None], dict[str, Any]]
 
 
 class Decisions:
@@ -162,7 +165,7 @@ class Decisions:
             "model_digest": answer["model_digest"],
             "features_version": self.ladder.features_digest,
             "input": given,
-            "output": {key: answer[key] for key in ("decision", "reasons", self.service.probability_field)},
+            "output": {"decision": outcome, "reasons": reasons, **self.service.shown(found.probabilities)},
             "confidence": answer["confidence"],
             "guard": answer["guard"],
             "rung": found.rung,
@@ -188,12 +191,15 @@ class Decisions:
             UnavailableError: The contract allows no answer.
         """
         troubles = list(found.troubles)
-        if found.probability is None:
-            raise UnavailableError(troubles[0] if troubles else "model_unavailable")
-        outcome, reasons = self.service.decide(found.probability)
+        if found.probabilities is None:
+            fault = troubles[0] if troubles else "model_unavailable"
+            if self.contract.answer_to(fault) != "refer_to_human":
+                raise UnavailableError(fault)
+            return self.service.refer, [fault], troubles
+        outcome, reasons = self.service.decide(found.probabilities)
         if found.judgement is None or found.judgement.verdict == "out_of_distribution":
             troubles.append("out_of_distribution")
-        if max(found.probability, 1.0 - found.probability) < self.contract.confidence.low_below:
+        if max(found.probabilities) < self.contract.confidence.low_below:
             troubles.append("low_confidence")
         for trouble in troubles:
             step = self.contract.answer_to(trouble)
@@ -222,7 +228,7 @@ class Decisions:
         *,
         asked: bool,
     ) -> dict[str, Any]:
-        assert found.probability is not None
+        likelier = found.likelier
         sure, judged, terms = found.confidence, found.judgement, found.explanation or {}
         shown = strongest(list(terms), list(terms.values()))
         unit = "points" if found.rung == "scorecard" else "log_odds"
@@ -231,10 +237,10 @@ class Decisions:
             "decision_id": identity,
             "decision": outcome,
             "reasons": reasons,
-            self.service.probability_field: round(found.probability, DIGITS),
+            **self.service.shown(found.probabilities),
             "confidence": {
-                "likelier": round(max(found.probability, 1.0 - found.probability), DIGITS),
-                "band": [round(sure.low, DIGITS), round(sure.high, DIGITS)] if sure else None,
+                "likelier": None if likelier is None else round(likelier, DIGITS),
+                "band": _band(sure),
                 "classes": [self.service.classes[i] for i in sure.classes] if sure else None,
                 "credibility": round(sure.credibility, DIGITS) if sure else None,
             },
@@ -268,11 +274,20 @@ class Decisions:
         metrics.PREDICTIONS.labels(name, outcome, label).inc()
         metrics.RUNGS.labels(name, found.rung).inc()
         metrics.GUARD.labels(name, found.judgement.verdict if found.judgement else "not_judged").inc()
-        if found.rung == "model" and found.probability is not None:
-            metrics.PROBABILITY.labels(name, label).observe(found.probability)
-            metrics.CONFIDENCE.labels(name, label).observe(max(found.probability, 1 - found.probability))
+        if found.rung == "model" and found.probabilities:
+            likelier = max(found.probabilities)
+            # Of two classes the second one's says on which side an answer lies.
+            shown = found.probabilities[1] if len(found.probabilities) == 2 else likelier  # noqa: PLR2004
+            metrics.PROBABILITY.labels(name, label).observe(shown)
+            metrics.CONFIDENCE.labels(name, label).observe(likelier)
         if review:
             metrics.REVIEWS.labels(name, review).inc()
+
+
+def _band(sure: Confidence | None) -> list[float] | None:
+    if sure is None or sure.low is None or sure.high is None:
+        return None
+    return [round(sure.low, DIGITS), round(sure.high, DIGITS)]
 
 
 def decision_id() -> str:

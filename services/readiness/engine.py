@@ -56,6 +56,7 @@ class Engine(Generic[T]):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._waiting: list[tuple[Row, asyncio.Future[T]]] = []
         self._busy = False
+        self.most_rows = MOST_ROWS
         self._started = 0.0
         self._rest_until = 0.0
 
@@ -79,7 +80,8 @@ class Engine(Generic[T]):
         return await future
 
     def _next(self) -> None:
-        batch, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
+        most = self.most_rows
+        batch, self._waiting = self._waiting[:most], self._waiting[most:]
         loop = asyncio.get_running_loop()
         self._busy = True
         self._started = time.monotonic()

@@ -22,7 +22,7 @@ GuardVerdict = Literal["in_distribution", "unusual", "out_of_distribution"]
 Matrix = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Judgement:
     """What the guard found about one row.
 
@@ -35,6 +35,13 @@ class Judgement:
     verdict: GuardVerdict
     p_value: float
     outside: tuple[str, ...]
+
+
+def verdict(p_value: float) -> GuardVerdict:
+    """Return the word for a p-value."""
+    if p_value <= OUT_AT:
+        return "out_of_distribution"
+    return "unusual" if p_value <= UNUSUAL_AT else "in_distribution"
 
 
 class Guard:
@@ -87,12 +94,8 @@ class Guard:
             if r in odd:
                 outside = [self._names[self._numbers[k]] for k in np.flatnonzero(beyond[r])]
             outside += [self._names[i] for i, codes in self._unseen.items() if int(rows[r, i]) in codes]
-            verdict: GuardVerdict = "in_distribution"
-            if outside or p_value <= OUT_AT:
-                verdict = "out_of_distribution"
-            elif p_value <= UNUSUAL_AT:
-                verdict = "unusual"
-            found.append(Judgement(verdict=verdict, p_value=p_value, outside=tuple(outside)))
+            said: GuardVerdict = "out_of_distribution" if outside else verdict(p_value)
+            found.append(Judgement(verdict=said, p_value=p_value, outside=tuple(outside)))
         return found
 
     def p_values(self, rows: Matrix) -> Matrix:

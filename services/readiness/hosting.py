@@ -1,61 +1,205 @@
-"""What a service's process is made of, besides its model: the slot that holds it, and how it is described."""
+"""What a service's process is made of, besides what is special about the service.
 
-import logging
-from collections.abc import Callable, Coroutine
+A service says in one :class:`Hosted` what it is; :class:`Process` makes of it the HTTP application that
+BentoML mounts, and the same ladder and decision log answer a file or a queue (:func:`answering`).
+"""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from pydantic import BaseModel
 
-from services.readiness.errors import ModelRefusedError
-from services.readiness.model import VerifiedModel
+from services.readiness.api import MAX_BODY_BYTES, Api, Endpoints
+from services.readiness.contract_file import load
+from services.readiness.decision_log.store import Store
+from services.readiness.decisions import FOLDER_VARIABLE, Decisions, Service, UnavailableError
+from services.readiness.ladder import Ladder
+from services.readiness.openapi import openapi
+from services.readiness.review_feed import feed_from
+from services.readiness.security import RateLimit, Tokens
 
 REQUEST_TIMEOUT_SECONDS = 10
 """An answer takes about a millisecond; ten seconds is a stuck process, and the grace at a stop."""
 
-MAX_CONCURRENCY = 64
-"""Requests in progress before new ones get 429: 64 wait below 0.1 s at 850 requests a second."""
+CALLER_RATE, CALLER_BURST = 500.0, 1000.0
+"""Requests a second of one caller, and at once: half of what one worker answers."""
+RATE_VARIABLE = "PLINTH_CALLER_RATE"
+SCHEMA_VARIABLE = "PLINTH_SHOW_SCHEMA"
+"""Set to ``1`` where the pages that describe the service may be seen; never in production."""
 
 DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
 """From one answer on an idle core to the timeout."""
 
+PAGES = ("/v1/", "/livez", "/readyz", "/healthz", "/metrics")
+"""All that is served where the schema is not shown."""
+
 SHOWN = ("service", "model_digest", "model", "inputs", "metrics", "thresholds", "training_range")
 """What clients may know of a model's record."""
 
+PATIENT_SECONDS = 60.0
+"""Longest wait for the model where nobody waits for one answer: a file, a queue."""
 
-class ModelSlot:
-    """Holds the model of this process, or why there is none."""
+BENTO: dict[str, Any] = {
+    # A pod runs one worker and scales by pods: BentoML does not restart a dead worker inside a container.
+    "workers": 1,
+    "traffic": {"timeout": REQUEST_TIMEOUT_SECONDS},
+    "metrics": {"enabled": True, "duration": {"buckets": DURATION_BUCKETS_SECONDS}},
+    "logging": {"access": {"enabled": False}},
+}
+"""Settings of every service for BentoML."""
 
-    def __init__(self, name: str, features_digest: str) -> None:
-        """Start empty."""
-        self.model: VerifiedModel | None = None
-        self.problem = "The model is not loaded yet."
-        self.features_digest = features_digest
-        self._logger = logging.getLogger(f"bentoml.service.{name.replace('-', '_')}")
 
-    def load(self, folder: Path) -> VerifiedModel | None:
-        """Verify and load the model; on refusal keep the reason for clients and log the whole."""
+@dataclass(frozen=True, kw_only=True)
+class Hosted:
+    """What is special about a service.
+
+    Args:
+        service: Its name, its classes, and how probabilities become decisions.
+        folder: Holds ``contract.yaml``, ``example.json`` and, where it is served, ``model/``.
+        features_digest: The features of the code; a model made for others is refused.
+        schema: Of a request's body.
+        answer: Of an answer.
+        encode: From a request to the model's inputs.
+        redact: From a request to what the log may hold.
+        max_body_bytes: Largest body that is read.
+    """
+
+    service: Service
+    folder: Path
+    features_digest: str
+    schema: type[BaseModel]
+    answer: type[BaseModel]
+    encode: Callable[[Any], list[float]]
+    redact: Callable[[Any], dict[str, Any]]
+    max_body_bytes: int = MAX_BODY_BYTES
+
+
+def schema_shown() -> bool:
+    """Tell whether the pages that describe a service may be seen."""
+    return os.environ.get(SCHEMA_VARIABLE) == "1"
+
+
+class Process:
+    """The one process of a service; empty until BentoML starts the worker.
+
+    Args:
+        hosted: The service.
+    """
+
+    def __init__(self, hosted: Hosted) -> None:
+        """Make the application; what it serves is put together with its first request."""
+        self.hosted = hosted
+        self.ladder: Ladder | None = None
+        self.decisions: Decisions | None = None
+        self.api = Api(hosted.service.name, self.endpoints)
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether a verified model is in service."""
+        return self.ladder is not None and self.ladder.model is not None
+
+    def start(self) -> None:
+        """Load the model, open the log, find the review table."""
+        contract = load(self.hosted.folder)
+        self.ladder = Ladder(contract, features_digest=self.hosted.features_digest)
+        self.ladder.load(self.hosted.folder / "model")
+        reviews = feed_from(os.environ, contract)
+        self.decisions = Decisions(self.hosted.service, contract, self.ladder, reviews=reviews)
+
+    def stop(self) -> None:
+        """Seal and ship what was logged."""
+        if self.decisions:
+            self.decisions.close()
+
+    def describe(self) -> dict[str, Any] | None:
+        """Return what is served and what it was made from; None without a model."""
+        if self.ladder is None or self.ladder.model is None:
+            return None
+        record = self.ladder.model.record
+        return {key: record[key] for key in SHOWN if key in record}
+
+    def endpoints(self) -> Endpoints:
+        """Put together what the API serves, from this process's environment."""
+        rate = float(os.environ.get(RATE_VARIABLE, CALLER_RATE))
+        return Endpoints(
+            decisions=lambda: self.decisions,
+            schema=self.hosted.schema,
+            encode=self.hosted.encode,
+            redact=self.hosted.redact,
+            tokens=Tokens.from_environment(os.environ, audience=self.hosted.service.name),
+            rate=RateLimit(rate, rate * CALLER_BURST / CALLER_RATE),
+            describe=self.describe,
+            openapi=describe_api(self.hosted) if schema_shown() else None,
+            max_body_bytes=self.hosted.max_body_bytes,
+        )
+
+
+def describe_api(hosted: Hosted) -> dict[str, Any]:
+    """Return the description of a service's API."""
+    example = json.loads((hosted.folder / "example.json").read_text(encoding="utf-8"))
+    return openapi(
+        title=hosted.service.name,
+        version="1.0.0",
+        request=hosted.schema,
+        answer=hosted.answer,
+        example=example,
+    )
+
+
+class Answering:
+    """Answers requests of a file or a queue as the service would: same ladder, same log.
+
+    Args:
+        hosted: The service.
+        model: The model folder.
+        log: Where decisions are logged first.
+        store: Where sealed segments go; None keeps them in ``log``.
+        caller: Who asks, for the records.
+
+    Raises:
+        ModelRefusedError: The model folder is not what its manifest says.
+    """
+
+    def __init__(self, hosted: Hosted, model: Path, *, log: Path, store: Store | None, caller: str) -> None:
+        """Load the model and open the log."""
+        contract = load(hosted.folder)
+        self._hosted, self._caller = hosted, caller
+        self._ladder = Ladder(contract, features_digest=hosted.features_digest, model_seconds=PATIENT_SECONDS)
+        self._ladder.load(model, strict=True)
+        self._decisions = Decisions(
+            hosted.service,
+            contract,
+            self._ladder,
+            environment={FOLDER_VARIABLE: str(log)},
+            store=store,
+        )
+        self._runner = asyncio.Runner()
+        assert self._ladder.model is not None
+        self.model_digest = self._ladder.model.digest
+
+    def answers(self, requests: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return one answer for each request."""
+        return self._runner.run(self._all(requests))
+
+    async def _all(self, requests: Sequence[Any]) -> list[dict[str, Any]]:
+        return list(await asyncio.gather(*(self._one(request) for request in requests)))
+
+    async def _one(self, request: Any) -> dict[str, Any]:
+        row, given = self._hosted.encode(request), self._hosted.redact(request)
         try:
-            self.model = VerifiedModel(folder, features_digest=self.features_digest)
-        except ModelRefusedError as error:
-            # Where and why is for the log; a client learns that there is no model, not our paths.
-            self.problem = "No verified model is loaded, so no decision can be given."
-            self._logger.error("Model refused, the service will not be ready: %s", error)  # noqa: TRY400
-        return self.model
+            return await self._decisions.decide(
+                row, given, caller=self._caller, request=secrets.token_hex(16)
+            )
+        except UnavailableError as error:
+            return {"error": f"No decision can be given now ({error.detail}).", "reason": "unavailable"}
 
-    def unavailable(self) -> str | None:
-        """Return why no prediction can be made, or ``None``."""
-        return None if self.model else self.problem
-
-    def application(self) -> Starlette:
-        """Return the pages beside the predictions: ``GET /model`` says what is served."""
-        describe: Callable[[Request], Coroutine[Any, Any, JSONResponse]] = self._describe
-        return Starlette(routes=[Route("/model", describe)])
-
-    async def _describe(self, _: Request) -> JSONResponse:
-        if self.model is None:
-            return JSONResponse({"error": self.problem, "reason": "unavailable"}, status_code=503)
-        return JSONResponse({key: self.model.record[key] for key in SHOWN if key in self.model.record})
+    def close(self) -> None:
+        """Seal and ship what was logged."""
+        self._decisions.close()
+        self._runner.close()

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from services.lifecycle import inference
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,3 +64,15 @@ def example() -> dict[str, Any]:
     content = (ROOT / "services" / "credit_risk" / "example.json").read_text()
     application: dict[str, Any] = json.loads(content)
     return application
+
+
+@pytest.fixture
+def queues(monkeypatch):
+    """Two SQS queues, of requests and of answers (moto, in this process)."""
+    monkeypatch.setattr(inference, "WAIT_SECONDS", 0)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("sqs", region_name="eu-central-1")
+        made = [client.create_queue(QueueName=name)["QueueUrl"] for name in ("requests", "answers")]
+        yield client, *made

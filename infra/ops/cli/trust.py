@@ -171,12 +171,13 @@ def review_export(
 @bench_app.command("trust")
 def bench_trust(
     splits: Annotated[int, typer.Option(min=1, max=50, help="Splits of the data to average over.")] = 10,
+    service: Service = "credit-risk",
     as_json: Json = False,
 ) -> None:
-    """Measure the guards of credit-risk on shifted data: detection, conformal coverage, explanation."""
-    from services.credit_risk.trust_figures import measure
+    """Measure a service's guards on shifted data: detection, conformal coverage, explanations."""
+    from infra.ops.lifecycle import trust_figures
 
-    found = measure(splits)
+    found = trust_figures(service)(splits)
     if as_json:
         screen.json(found)
         return

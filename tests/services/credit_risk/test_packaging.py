@@ -222,7 +222,7 @@ def test_a_folder_that_is_no_bento_is_not_replaced(tmp_path, capsys):
 
 
 def test_the_service_has_one_name(built):
-    code = (ROOT / "services" / "credit_risk" / "service.py").read_text()
+    code = (ROOT / "services" / "credit_risk" / "answering.py").read_text()
     assert f'NAME = "{lineage.NAME}"' in code
     assert built.package["service"] == lineage.NAME
     assert built.package["bento_tag"].startswith(f"{lineage.NAME}:")

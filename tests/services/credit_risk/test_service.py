@@ -3,97 +3,23 @@
 Two servers start at once: one with the bento as built, one whose model was altered afterwards.
 """
 
-import contextlib
 import json
-import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from joserfc import jwk, jwt
+from joserfc import jwk
+from served import Server, start, stop, token, wait_for
 
 from services.credit_risk.schema import Decision
-from services.readiness.decision_log.reading import Reader
 from services.readiness.digests import tree_digest
 
 pytestmark = pytest.mark.serving
 
-START_SECONDS = 60  # a start takes 2 to 7 s; this only bounds a hang
 SECRET = "HUNTER2-77-SECRET"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    client: httpx.Client
-    log: Path
-    process: subprocess.Popen[bytes]
-
-    def decide(self, body: Any, **headers: str) -> httpx.Response:
-        return self.client.post("/v1/decisions", json=body, headers=headers)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
-ISSUER = "https://issuer.example.com"
-KEY = jwk.ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
-
-
-def token(*, key: jwk.ECKey = KEY, **changed: Any) -> str:
-    claims = {"iss": ISSUER, "aud": "credit-risk", "sub": "test", "exp": int(time.time()) + 600}
-    claims |= {"scope": "decisions:write model:read"} | changed
-    return jwt.encode({"alg": "ES256", "kid": KEY.kid}, claims, key, algorithms=["ES256"])
-
-
-def start(bento: Path, folder: Path) -> Server:
-    folder.mkdir()
-    (folder / "keys.json").write_text(json.dumps({"keys": [KEY.as_dict(private=False)]}))
-    port = free_port()
-    environment = {
-        **os.environ,
-        "BENTOML_HOME": str(folder / "home"),
-        "BENTOML_DO_NOT_TRACK": "True",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PLINTH_TOKEN_ISSUER": ISSUER,
-        "PLINTH_TOKEN_KEYS_FILE": str(folder / "keys.json"),
-        "PLINTH_DECISIONS_FOLDER": str(folder / "decisions"),
-    }
-    argv = [sys.executable, "-m", "bentoml", "serve", str(bento), "--host", "127.0.0.1", "--port", str(port)]
-    log = folder / "log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=file, stderr=file)
-    # Nothing of the environment (a proxy) may come between the test and loopback.
-    client = httpx.Client(
-        base_url=f"http://127.0.0.1:{port}",
-        timeout=20,
-        trust_env=False,
-        headers={"authorization": f"Bearer {token()}"},
-    )
-    return Server(client=client, log=log, process=process)
-
-
-def wait_for(server: Server, path: str, status: int) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        assert server.process.poll() is None, server.log.read_text()
-        with contextlib.suppress(httpx.TransportError):
-            if server.client.get(path).status_code == status:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"{path} did not become {status}:\n{server.log.read_text()}")
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +39,7 @@ def servers(built, tmp_path_factory) -> Iterator[tuple[Server, Server]]:
         for server in started:
             server.process.send_signal(signal.SIGTERM)
         for server in started:
-            server.client.close()
-            try:
-                server.process.wait(30)
-            except subprocess.TimeoutExpired:
-                server.process.kill()
-                server.process.wait(10)
+            stop(server)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +64,7 @@ def test_a_valid_application_gets_a_decision(server, built, example):
 
 def test_an_answered_decision_is_in_the_log(server, example):
     answer = server.decide(example, **{"X-Request-Id": "log-12345678"}).json()
-    reader = Reader("credit-risk", store=None, spools=[server.log.parent / "decisions"])
+    reader = server.reader()
     (found,) = reader.search(answer["decision_id"])
     assert found["body"]["input"] == example
     assert found["body"]["output"]["decision"] == answer["decision"]

@@ -3,12 +3,9 @@
 import json
 from collections.abc import Sequence
 
-import boto3
-import pytest
-from moto import mock_aws
 from pydantic import BaseModel, ConfigDict
+from served import received
 
-from services.lifecycle import inference
 from services.lifecycle.inference import BATCH_ROWS, Scorer, batch, stream
 
 
@@ -45,24 +42,6 @@ def test_a_broken_line_names_its_problem_and_never_its_value() -> None:
     assert "secret" not in json.dumps(found)
     assert "mine" not in json.dumps(found)
     assert alone("{")["error"] == "invalid"
-
-
-@pytest.fixture
-def queues(monkeypatch):
-    monkeypatch.setattr(inference, "WAIT_SECONDS", 0)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("sqs", region_name="eu-central-1")
-        made = [client.create_queue(QueueName=name)["QueueUrl"] for name in ("requests", "answers")]
-        yield client, *made
-
-
-def received(client, queue) -> list[dict]:
-    found = []
-    while got := client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-        found += [json.loads(message["Body"]) for message in got]
-    return found
 
 
 def test_a_queue_is_answered_as_a_file(queues) -> None:
