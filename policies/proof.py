@@ -127,6 +127,12 @@ def counts() -> dict[str, dict[str, int]]:
     return found
 
 
+def impossible() -> dict[str, dict[str, str]]:
+    """Return what a few controls cannot have (``unknown``, ``absent``) to the control and the reason."""
+    module = helpers("impossible")
+    return {"unknown": dict(module.NEVER_UNKNOWN), "absent": dict(module.NEVER_ABSENT)}
+
+
 @cache
 def helpers(name: str = "fixture_stacks") -> ModuleType:
     """Return a module of the tests, by default the one that reads the fixtures.

@@ -117,6 +117,13 @@ def _fixtures() -> Item:
         if counts.get(control.id, {}).get("clean", 0) < LEAST_CLEAN
         or counts.get(control.id, {}).get("violating", 0) < LEAST_VIOLATING
     ]
+    excused = proof.impossible()
+    few += [
+        f"{control.id}: none that is {kind}, and no reason why"
+        for control in catalog().controls
+        for kind, reasons in excused.items()
+        if not counts.get(control.id, {}).get(kind) and control.id not in reasons
+    ]
     total = {key: sum(row[key] for row in counts.values()) for key in ("clean", "violating")}
     shown = {key: sum(row[key] > 0 for row in counts.values()) for key in ("absent", "unknown")}
     return Item(
@@ -124,9 +131,11 @@ def _fixtures() -> Item:
         says="fixtures",
         figure=(
             f"{total['clean']} clean, {total['violating']} violating; {shown['unknown']} controls with an "
-            f"unknown value, {shown['absent']} with an absent block"
+            f"unknown value and {len(excused['unknown'])} where there can be none, {shown['absent']} with an "
+            f"absent block and {len(excused['absent'])} where there can be none"
         ),
-        bar=f"{LEAST_CLEAN} clean and {LEAST_VIOLATING} violating for each control",
+        bar=f"{LEAST_CLEAN} clean and {LEAST_VIOLATING} violating for each control, unknown and absent ones "
+        "among them",
         met=not few,
         missing=tuple(few),
     )
