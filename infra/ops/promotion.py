@@ -5,9 +5,7 @@ belong to their environment and are shown, not moved.
 """
 
 import difflib
-import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +15,8 @@ from typing import Any
 import yaml
 
 from infra.errors import PlinthError
-from infra.local.paths import repo_root
+from infra.ops.proposals import Proposal
+from infra.preview.markdown import code, escaped
 from infra.settings import Settings
 
 MOVES = (
@@ -84,7 +83,7 @@ def plan(source: Path, target: Path) -> Promotion:
     before = target.read_text(encoding="utf-8")
     text = before
     for key, _, value in moves:
-        text = _set(text, key, value)
+        text = with_key(text, key, value)
     _check(text, target)
     names = [path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in (source, target)]
     return Promotion(
@@ -108,30 +107,31 @@ def plan(source: Path, target: Path) -> Promotion:
     )
 
 
-def open_branch(promotion: Promotion, branch: str, root: Path | None = None) -> str:
-    """Commit the promotion on a new branch, from the current commit, without touching the working tree.
-
-    Returns:
-        The commit.
-
-    Raises:
-        PlinthError: The branch exists, or git refuses.
-    """
-    top = root or repo_root()
-    if _git(top, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", may_fail=True):
-        raise PlinthError(f"There is a branch '{branch}' already.", fix="Name another one with --branch.")
-    with tempfile.TemporaryDirectory(prefix="plinth-") as folder:
-        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        _git(top, "read-tree", "HEAD", environ=index)
-        blob = _git(top, "hash-object", "-w", "--stdin", stdin=promotion.text)
-        path = f"stacks/Pulumi.{promotion.target}.yaml"
-        _git(top, "update-index", "--cacheinfo", f"100644,{blob},{path}", environ=index)
-        tree = _git(top, "write-tree", environ=index)
+def proposal(promotion: Promotion, branch: str) -> Proposal:
+    """Return a promotion as a change that can be committed and opened."""
     keys = "\n".join(f"- {key}: {_told(old)} -> {_told(new)}" for key, old, new in promotion.moves)
-    message = f"Promote {promotion.source} to {promotion.target}\n\n{keys}\n"
-    commit = _git(top, "commit-tree", tree, "-p", "HEAD", stdin=message)
-    _git(top, "branch", branch, commit)
-    return commit
+    rows = [f"| {code(key)} | {code(_told(old))} | {code(_told(new))} |" for key, old, new in promotion.moves]
+    stays = [
+        f"| {code(key)} | {code(_told(old))} | {code(_told(new))} |" for key, old, new in promotion.stays
+    ]
+    into, of = escaped(promotion.target), escaped(promotion.source)
+    table = f"| setting | {into} has | {of} has |\n|---|---|---|"
+    body = [
+        f"{into} gets what was tried in {of}.\n",
+        table,
+        *rows,
+        f"\n<details><summary>What belongs to its environment and stays: {len(stays)}</summary>\n",
+        table,
+        *stays,
+        "\n</details>",
+    ]
+    return Proposal(
+        branch=branch,
+        title=f"Promote {promotion.source} to {promotion.target}",
+        body="\n".join(body) + "\n",
+        message=keys,
+        files={f"stacks/Pulumi.{promotion.target}.yaml": promotion.text},
+    )
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _set(text: str, key: str, value: Any) -> str:
+def with_key(text: str, key: str, value: Any) -> str:
     """Return a stack file with one key set; every line outside its block stays as somebody wrote it."""
     top, _, inner = key.partition(".")
     block = re.compile(rf"^  {re.escape(top)}:(?:[^\n]*)\n(?:(?:    [^\n]*|[ \t]*)\n)*", re.MULTILINE)
@@ -182,26 +182,3 @@ def _told(value: Any) -> str:
         if value is None
         else yaml.safe_dump(value, default_flow_style=True).strip().removesuffix("...").strip()
     )
-
-
-def _git(
-    root: Path,
-    *arguments: str,
-    stdin: str = "",
-    environ: Mapping[str, str] | None = None,
-    may_fail: bool = False,
-) -> str:
-    done = subprocess.run(
-        ["git", *arguments],
-        cwd=root,
-        input=stdin,
-        env={**os.environ, **(environ or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode and not may_fail:
-        raise PlinthError(
-            f"git {arguments[0]} failed: {done.stderr.strip()}", where=str(root), fix="git status"
-        )
-    return done.stdout.strip()

@@ -254,8 +254,8 @@ def _inside(holder: Any, key: str) -> Any:
 
 
 def _judged(verdict: Verdict) -> Judged:
-    waived = _WAIVED in verdict.message
-    state = "waived" if waived else "refused" if verdict.level == "mandatory" else "advice"
+    # What the pack lets be it reports as advice; a mandatory message that quotes those words stays a refusal.
+    state = "refused" if verdict.level != "advisory" else "waived" if _WAIVED in verdict.message else "advice"
     return Judged(
         policy=mask(verdict.policy),
         name=mask(verdict.urn.rsplit("::", 1)[-1]),

@@ -1,6 +1,7 @@
 """The real engine on the state backend of a stack on AWS: S3 and KMS of the local AWS API, no platform."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from infra.errors import BusyError, StateError
 from infra.local.isolation import ACCESS_KEY, SECRET_KEY
 from infra.local.paths import repo_root
 from infra.local.toolchain import ensure
-from infra.ops import aws_access, bootstrap, state_backend
+from infra.ops import aws_access, bootstrap, published, state_backend
 from infra.ops.engine import explain
 from infra.settings import Settings
 
@@ -153,6 +154,19 @@ def test_state_lies_in_the_bucket_encrypted_and_its_secrets_once_more(place: Pla
     assert place.run("stack", "output", "token", "--show-secrets")[1].split()[-1] == SECRET
     versions = place.client("s3").list_object_versions(Bucket=place.backend.bucket)["Versions"]
     assert sum(one["Key"].endswith("staging.json") for one in versions) > 1, "what was before is kept"
+
+
+def test_the_copy_for_pull_requests_lies_beside_the_state_and_opens_nothing(place: Place) -> None:
+    published.publish(SETTINGS, place.client, local_account_id="999988887777", salt="v1:salt")
+    found = place.client("s3").get_object(Bucket=place.backend.bucket, Key="redacted/staging.json")
+    copy, state = found["Body"].read().decode(), json.loads(place.run("stack", "export")[1])
+
+    assert found["SSEKMSKeyId"] == place.backend.key_arn
+    assert SECRET not in copy
+    assert ACCOUNT not in copy
+    (output,) = [r["outputs"]["token"] for r in state["deployment"]["resources"] if "token" in r["outputs"]]
+    assert output["ciphertext"] not in copy
+    assert json.loads(copy)["checkpoint"]["latest"]["resources"][0]["outputs"] == {"token": "[secret]"}
 
 
 def test_of_two_that_want_to_change_the_stack_one_holds_the_lock(place: Place) -> None:

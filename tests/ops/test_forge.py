@@ -1,14 +1,11 @@
 """What is posted to a forge, checked by a stand-in that answers as the forges' documentation says."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forge_stand_in import COMMIT, standing_in
 from typer.testing import CliRunner
 
 from infra.errors import Exit, PlinthError
@@ -17,87 +14,8 @@ from infra.ops import forge, pull_requests
 from infra.ops.cli import app
 from infra.preview import markdown
 
-COMMIT = "a" * 40
 GOOD = repo_root() / "tests" / "preview" / "expected" / "storage-tags-only.json"
 REFUSED = repo_root() / "tests" / "preview" / "expected" / "storage-public-access-opened.json"
-
-
-class StandIn:
-    """A forge that keeps what it was sent."""
-
-    def __init__(self, fails: dict[str, int]) -> None:
-        self.comments: list[dict[str, Any]] = []
-        self.statuses: list[dict[str, Any]] = []
-        self.tokens: set[str] = set()
-        self.fails = fails
-        self.files = ["stacks/Pulumi.local.yaml"]
-
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:  # noqa: C901, PLR0911 - one for each call
-        bare = path.split("?", maxsplit=1)[0]
-        for part, code in self.fails.items():
-            if part in f"{method} {bare}":
-                return code, {"message": "Resource not accessible by integration"}
-        if "/statuses/" in bare:
-            self.statuses.append({**body, "commit": bare.rsplit("/", 1)[-1]})
-            return 201, {}
-        if bare.endswith("/pulls"):
-            return 200, [{"number": 7, "state": "open", "head": {"sha": COMMIT}}]
-        if bare.endswith("/merge_requests"):
-            return 200, [{"iid": 7, "state": "opened", "sha": COMMIT}]
-        if bare.endswith("/files"):
-            return 200, [{"filename": path} for path in self.files]
-        if bare.endswith("/changes"):
-            return 200, {"changes": [{"new_path": path, "old_path": path} for path in self.files]}
-        if bare == "/user":
-            return 200, {"id": 5}
-        if method == "GET":
-            page = int(path.partition("&page=")[2] or 1)
-            return 200, self.comments[(page - 1) * 100 : page * 100]
-        if method == "POST":
-            who = {"user": {"type": "Bot"}, "author": {"id": 5}}
-            made = {
-                "id": len(self.comments) + 1,
-                "html_url": f"https://forge/{len(self.comments) + 1}",
-                **who,
-                **body,
-            }
-            self.comments.append(made)
-            return 201, made
-        known = next(one for one in self.comments if one["id"] == int(bare.rsplit("/", 1)[-1]))
-        known["body"] = body["body"]
-        return 200, known
-
-
-@contextmanager
-def standing_in(**fails: int) -> Iterator[tuple[str, StandIn]]:
-    stand_in = StandIn({key.replace("_", " ", 1): code for key, code in fails.items()})
-
-    class Handler(BaseHTTPRequestHandler):
-        def reply(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length) or b"null")
-            stand_in.tokens.add(self.headers.get("Authorization") or self.headers.get("PRIVATE-TOKEN") or "")
-            code, answer = stand_in.answer(self.command, self.path, body)
-            text = json.dumps(answer).encode()
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PATCH = do_PUT = reply  # noqa: N815 - names of the base class
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", stand_in
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def comment(api: str, report: Path, *more: str, token: str = "made-up") -> Any:  # noqa: S107 - made up

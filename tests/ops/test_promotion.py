@@ -8,7 +8,7 @@ import yaml
 
 from infra.errors import PlinthError, SettingsError
 from infra.local.paths import repo_root
-from infra.ops import promotion
+from infra.ops import promotion, proposals
 
 STACKS = repo_root() / "stacks"
 MODEL = "sha256:" + "1" * 64
@@ -106,7 +106,7 @@ def test_it_is_opened_as_a_commit_that_leaves_the_working_tree_alone(files: tupl
     found = promotion.plan(source, target)
     root = target.parents[1]
 
-    commit = promotion.open_branch(found, "promote-prod", root)
+    commit = proposals.branch(promotion.proposal(found, "promote-prod"), root)
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -119,7 +119,7 @@ def test_it_is_opened_as_a_commit_that_leaves_the_working_tree_alone(files: tupl
     assert git("branch", "--show-current").strip() == "main"
     assert "1.35" not in target.read_text(encoding="utf-8")
     with pytest.raises(PlinthError, match="There is a branch"):
-        promotion.open_branch(found, "promote-prod", root)
+        proposals.branch(promotion.proposal(found, "promote-prod"), root)
 
 
 def test_its_patch_applies(files: tuple[Path, Path]) -> None:

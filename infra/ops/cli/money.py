@@ -1,7 +1,6 @@
-"""What an environment costs, and what one environment hands on to the next."""
+"""What an environment costs."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,52 +39,4 @@ def cost(
             where=f"stacks/Pulumi.{stack}.yaml, key plinth:cost.monthly_budget_usd",
             fix="Make the dearest part above smaller, or raise the budget.",
             code=Exit.REFUSED,
-        )
-
-
-@app.command()
-def promote(
-    source: Annotated[str, typer.Option("--from", help="Environment in which it was tried.")] = "staging",
-    target: Annotated[str, typer.Option("--to", help="Environment that gets it.")] = "prod",
-    branch: Annotated[
-        str | None, typer.Option(help="Commit it on this new branch, ready for a pull request.")
-    ] = None,
-    patch: Annotated[Path | None, typer.Option(help="Write it to this file, for `git apply`.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Show what one environment runs and another one does not yet, and open it as a change.
-
-    Versions, models and services move; sizes, addresses, accounts and budgets belong to their environment
-    and are only shown. The working tree is not touched.
-    """
-    from infra.ops import emulated, promotion
-
-    if source == target:
-        raise PlinthError(
-            "An environment cannot be promoted to itself.", fix="--from staging --to prod", code=Exit.USAGE
-        )
-    found = promotion.plan(emulated.stack_file(source), emulated.stack_file(target))
-    if patch is not None and found.diff:
-        patch.write_text(found.diff, encoding="utf-8")
-    commit = promotion.open_branch(found, branch) if branch and found.diff else None
-    if as_json:
-        screen.json({**found.document(), "commit": commit})
-        return
-    for key, old, new in found.stays:
-        screen.out.print(f"[dim]stays: {key}: {target} has {old!r}, {source} has {new!r}[/]")
-    for key, old, new in found.moves:
-        screen.out.print(f"[bold]moves: {key}: {old!r} -> {new!r}[/]")
-    if not found.diff:
-        screen.out.print(f"Nothing to promote: {target} runs what {source} runs.")
-        return
-    screen.out.print(found.diff, markup=False)
-    if commit:
-        screen.out.print(
-            f"Branch {branch} is at {commit}. Push it and open a pull request; its preview says the rest."
-        )
-    elif patch:
-        screen.out.print(f"Written to {patch}: git apply {patch}")
-    else:
-        screen.out.print(
-            f"./plinth promote --from {source} --to {target} --branch promote-{target} opens it as a change."
         )

@@ -98,6 +98,12 @@ RECORDED: dict[str, dict[str, Any]] = {
     ),
     "storage-bucket-may-be-emptied": _storage(set={"data": {"forceDestroy": True}}),
     "storage-key-without-rotation": _storage(set={"data-key": {"enableKeyRotation": False}}),
+    "storage-waived-key-without-rotation": _storage(
+        set={"data-key": {"enableKeyRotation": False}}, waived={"begun_days_ago": 1, "days": 60}
+    ),
+    "storage-waiver-expired": _storage(
+        set={"data-key": {"enableKeyRotation": False}}, waived={"begun_days_ago": 61, "days": 60}
+    ),
     "storage-table-unprotected": _storage(
         set={"records": {"deletionProtectionEnabled": False, "pointInTimeRecovery": {"enabled": False}}}
     ),
@@ -138,6 +144,8 @@ RECORDED: dict[str, dict[str, Any]] = {
         "attached": ["arn:aws:iam::aws:policy/AdministratorAccess"],
     },
     "identity-unknown-policy": {"group": "identity", "unknown": True},
+    "identity-secret-changed": {"group": "identity", "token": "second-made-up-token"},
+    "identity-secret-in-the-program": {"group": "identity", "written": "third-made-up-password"},
     "identity-topic-policy-gone": {"group": "identity", "without": ["alerts-policy"]},
     # Compute.
     "compute-gpu-pool-grows": _pool(min=4, max=16),
@@ -159,7 +167,6 @@ RECORDED: dict[str, dict[str, Any]] = {
         set={"readers": {"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}}
     ),
     "cluster-right-for-all": _cluster(subjects=["auditors", "system:authenticated"]),
-    "cluster-secret-changed": _cluster(token="second-made-up-token"),
     "cluster-secret-in-plain-text": _cluster(
         data={
             "DATABASE_URL": "postgres://risk:made-up-password@db.example.com/risk"
