@@ -68,7 +68,7 @@ class EncryptedBucket(pulumi.ComponentResource):
                     bucket_key_enabled=True,  # one KMS call for many objects instead of one each
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=_guard(self),
         )
         versioning = _versioning(self, name, bucket)
         if args.object_lock_days is not None:
@@ -81,14 +81,14 @@ class EncryptedBucket(pulumi.ComponentResource):
                         days=args.object_lock_days,
                     )
                 ),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+                opts=_guard(self, versioning),
             )
         aws.s3.BucketLogging(
             f"{name}-logging",
             bucket=bucket.bucket,
             target_bucket=args.access_log_bucket,
             target_prefix=f"{args.bucket_name}/",
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=_guard(self),
         )
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
@@ -105,7 +105,7 @@ class EncryptedBucket(pulumi.ComponentResource):
                 ),
             ],
             # S3 refuses rules on old versions before versioning is on.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+            opts=_guard(self, versioning),
         )
         attached = _attach_policy(
             self,
@@ -168,7 +168,7 @@ class AccessLogBucket(pulumi.ComponentResource):
                     )
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=_guard(self),
         )
         versioning = _versioning(self, name, bucket)
         aws.s3.BucketLifecycleConfiguration(
@@ -188,7 +188,7 @@ class AccessLogBucket(pulumi.ComponentResource):
                     ),
                 ),
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+            opts=_guard(self, versioning),
         )
         attached = _attach_policy(
             self,
@@ -198,6 +198,11 @@ class AccessLogBucket(pulumi.ComponentResource):
         )
         self.name = pulumi.Output.all(bucket.bucket, attached.urn).apply(lambda known: str(known[0]))
         self.register_outputs({"name": self.name})
+
+
+def _guard(parent: pulumi.Resource, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+    """Return the options of what protects a bucket: where the bucket stays, so does its protection."""
+    return pulumi.ResourceOptions(parent=parent, depends_on=list(after), retain_on_delete=True)
 
 
 def _private_bucket(
@@ -222,7 +227,7 @@ def _private_bucket(
         f"{name}-ownership",
         bucket=bucket.bucket,
         rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=_guard(parent),
     )
     return bucket
 
@@ -232,7 +237,7 @@ def _versioning(parent: pulumi.Resource, name: str, bucket: aws.s3.Bucket) -> aw
         f"{name}-versioning",
         bucket=bucket.bucket,
         versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=_guard(parent),
     )
 
 
@@ -252,13 +257,13 @@ def _attach_policy(
         block_public_policy=True,
         ignore_public_acls=True,
         restrict_public_buckets=True,
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=_guard(parent),
     )
     return aws.s3.BucketPolicy(
         f"{name}-policy",
         bucket=bucket.bucket,
         policy=policy,
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[block]),
+        opts=_guard(parent, block),
     )
 
 

@@ -41,11 +41,15 @@ class Engine:
         stack: Name of the stack.
         environ: Complete environment of the engine; only ``ENGINE_VARIABLE`` is added to it.
         program: The ``pulumi`` executable.
+        root: The working tree whose program it runs; this one when left out.
     """
 
-    def __init__(self, stack: str, environ: Mapping[str, str], program: Path) -> None:
+    def __init__(
+        self, stack: str, environ: Mapping[str, str], program: Path, root: Path | None = None
+    ) -> None:
         """Remember them; nothing is run yet."""
         self.stack = stack
+        self._root = root or repo_root()
         self._environ = {**environ, ENGINE_VARIABLE: str(home())}
         self._program = program
 
@@ -93,7 +97,7 @@ class Engine:
         with _log_file(operation) as log:
             process = subprocess.Popen(
                 command,
-                cwd=repo_root(),
+                cwd=self._root,
                 env=self._environ,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -145,7 +149,7 @@ class Engine:
     def _plain(self, *arguments: str) -> str:
         done = subprocess.run(
             [str(self._program), *arguments, "--non-interactive"],
-            cwd=repo_root(),
+            cwd=self._root,
             env=self._environ,
             capture_output=True,
             text=True,

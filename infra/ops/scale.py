@@ -2,23 +2,25 @@
 
 Figures are CPU seconds of the engine and of everything that it starts, and counts of resources: a busy
 machine makes a preview slower, not dearer. The state is empty, so that every resource is new, which is the
-dearest preview there is.
+dearest preview there is. What is previewed is a draft of this working tree in which the invented services
+are real ones: each has its contract and its row in the exemptions, and every control judges all of them.
 """
 
-import copy
+import statistics
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 import yaml
 
 from infra.errors import PlinthError
 from infra.local import isolation, session, toolchain
-from infra.ops import changes, emulated, environment, graph, state
+from infra.local.paths import home, repo_root
+from infra.ops import changes, draft, emulated, environment, scale_stacks, state
 from infra.ops.engine import ENGINE_VARIABLE, Engine
 
 SERVICES, POOLS = (1, 10, 50), (1, 5, 10)
@@ -66,18 +68,24 @@ class Growth:
         of: What is more at each point.
         points: The points.
         resources_each: Resources for each more, from the first point to the last.
-        cpu_seconds_each: CPU seconds for each more, from the first point to the last.
+        cpu_seconds_each: CPU seconds for each more: the slope of the straight line that fits best.
+        cpu_seconds_without: CPU seconds with none of them, where that line begins.
+        off_line_share: Largest distance of a point from the line, as a share of the point.
         steepening: CPU seconds for each more in the last stretch, over those in the first: 1 is linear, more
             than 1 is worse.
-        slowest: The part whose CPU time grows most.
+        slowest: The part that takes most CPU time at the last point.
+        grows_most: The part whose CPU time grows most from the first point to the last.
     """
 
     of: str
     points: list[Point]
     resources_each: float
     cpu_seconds_each: float
+    cpu_seconds_without: float
+    off_line_share: float
     steepening: float
     slowest: str
+    grows_most: str
 
 
 @dataclass
@@ -114,26 +122,6 @@ def role_of(command: Sequence[str]) -> str:
     return next((role for part, role in _ROLES if part in line), "other")
 
 
-def document(base: dict[str, Any], *, services: int, pools: int) -> dict[str, Any]:
-    """Return the local stack's file with more services and pools, all built alike. Pure."""
-    made = copy.deepcopy(base)
-    config = made["config"]
-    (service,) = list(config["plinth:services"].values())[:1]
-    (pool,) = list(config["plinth:gpu"]["pools"].values())[:1]
-    names = [f"service-{number:02}" for number in range(1, services + 1)]
-    config["plinth:services"] = dict.fromkeys(names, service)
-    config["plinth:gpu"]["pools"] = {
-        f"pool-{number:02}": {**pool, "max_nodes": 1} for number in range(1, pools + 1)
-    }
-    config["plinth:gpu"]["quota"] = 4
-    config["plinth:cost"] = {**config.get("plinth:cost", {}), "monthly_budget_usd": 10_000_000}
-    image = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/plinth-local/{{}}@{graph.DIGEST}"
-    config["plinth:releases"] = {
-        name: {"image": image.format(name), "model_digest": graph.DIGEST} for name in names
-    }
-    return made
-
-
 def growth(of: str, points: list[Point], count: Callable[[Point], int]) -> Growth:
     """Return how a series grows. Pure.
 
@@ -149,14 +137,19 @@ def growth(of: str, points: list[Point], count: Callable[[Point], int]) -> Growt
     first, second, *_, last = points
     before = points[-2]
     early, late = each(first, second, _cpu), each(before, last, _cpu)
+    slope, start = statistics.linear_regression([count(p) for p in points], [_cpu(p) for p in points])
+    off = max(abs(_cpu(p) - start - slope * count(p)) / _cpu(p) for p in points)
     grown = {name: last.parts.get(name, 0.0) - first.parts.get(name, 0.0) for name in last.parts}
     return Growth(
         of=of,
         points=points,
         resources_each=round(each(first, last, lambda p: p.resources), 2),
-        cpu_seconds_each=round(each(first, last, _cpu), 3),
+        cpu_seconds_each=round(slope, 3),
+        cpu_seconds_without=round(start, 2),
+        off_line_share=round(off, 3),
         steepening=round(late / early, 2) if early > 0 else float("inf"),
-        slowest=max(grown, key=lambda name: grown[name]),
+        slowest=max(last.parts, key=lambda name: last.parts[name]),
+        grows_most=max(grown, key=lambda name: grown[name]),
     )
 
 
@@ -174,15 +167,22 @@ def measure(say: Callable[[str], None]) -> list[Growth]:
         PlinthError: A preview failed.
     """
     tools = toolchain.ensure()
-    with emulated.platform_of("local") as file:
+    with emulated.platform_of("local") as file, tempfile.TemporaryDirectory(dir=home()) as folder:
         base = yaml.safe_load(file.read_text(encoding="utf-8"))
+        root = Path(folder)
+        draft.make(repo_root(), root)
+        scale_stacks.invent_services(
+            root, like=next(iter(base["config"]["plinth:services"])), count=SERVICES[-1]
+        )
         session.start(tools=tools)
 
         def point(services: int, pools: int) -> Point:
             say(f"{services} services, {pools} GPU pools")
-            text = yaml.safe_dump(document(base, services=services, pools=pools), sort_keys=False)
+            text = yaml.safe_dump(
+                scale_stacks.document(base, services=services, pools=pools), sort_keys=False
+            )
             file.write_text(text, encoding="utf-8")
-            return _preview(file, tools, services=services, pools=pools)
+            return _preview(file, root, tools, services=services, pools=pools)
 
         point(1, 1)  # the first one fills caches and imports; it is not counted
         by_services = [point(count, 1) for count in SERVICES]
@@ -193,15 +193,16 @@ def measure(say: Callable[[str], None]) -> list[Growth]:
     ]
 
 
-def _preview(file: Path, tools: toolchain.Toolchain, *, services: int, pools: int) -> Point:
+def _preview(file: Path, root: Path, tools: toolchain.Toolchain, *, services: int, pools: int) -> Point:
     settings = changes.stack_settings(file, {})
     platform = session.current()
     assert platform is not None
     environ = environment.complete(environment.variables(settings, file, tools, platform))
+    environ["PULUMI_OPTION_POLICY_PACK"] = str(root / "policies")
     isolation.require_proxy(environ)
     state.ensure_stack(settings.environment)
     engine, usage, over = (
-        Engine(settings.environment, environ, tools.bin("pulumi")),
+        Engine(settings.environment, environ, tools.bin("pulumi"), root),
         Usage(),
         threading.Event(),
     )

@@ -1,7 +1,13 @@
 """What moto forgets is remembered."""
 
-import pytest
+from collections.abc import Iterator
+from typing import Any
 
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra.local.aws_api import completions
 from infra.local.aws_api.completions import bucket_tags, replication_rule
 
 CONFIGURATION = (
@@ -42,3 +48,52 @@ def test_a_replication_rule_is_given_back_whole() -> None:
 
 def test_a_rule_by_tag_gets_no_prefix() -> None:
     assert replication_rule({"Filter": {"Tag": {"Key": "k"}}}) == {"Filter": {"Tag": {"Key": "k"}}}
+
+
+@pytest.fixture
+def completed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a maker of clients whose API is moto with the completions."""
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "testing")
+    completions.install()
+    made: list[Any] = []
+
+    def client(service: str) -> Any:
+        session: Any = boto3.Session(region_name="eu-central-1")
+        made.append(session.client(service))
+        return made[-1]
+
+    with mock_aws():
+        yield client
+        for one in made:
+            one.close()
+
+
+def test_the_lock_of_a_bucket_with_records_may_change(completed: Any) -> None:
+    s3 = completed("s3")
+    place = {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket="records", CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
+    for days in (7, 30):
+        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": days}}
+        s3.put_object_lock_configuration(
+            Bucket="records", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+        )
+        s3.put_object(Bucket="records", Key="record", Body=b"x")
+
+    kept = s3.get_object_lock_configuration(Bucket="records")["ObjectLockConfiguration"]
+    assert kept["Rule"]["DefaultRetention"].items() >= {"Mode": "COMPLIANCE", "Days": 30}.items()
+
+
+@pytest.mark.parametrize("by", ["Name", "TrailARN"])
+def test_a_trail_goes_by_its_name_and_by_its_arn(completed: Any, by: str) -> None:
+    completed("s3").create_bucket(
+        Bucket="trail", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    cloudtrail = completed("cloudtrail")
+    made = cloudtrail.create_trail(Name="watch", S3BucketName="trail")
+
+    cloudtrail.delete_trail(Name=made[by])
+
+    assert cloudtrail.describe_trails()["trailList"] == []
+    with pytest.raises(cloudtrail.exceptions.TrailNotFoundException):
+        cloudtrail.delete_trail(Name=made[by])

@@ -15,11 +15,13 @@ import xmltodict
 from moto.athena.responses import AthenaResponse
 from moto.backup.responses import BackupResponse
 from moto.budgets.responses import BudgetsResponse
+from moto.cloudtrail.models import CloudTrailBackend
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.guardduty.models import Detector
 from moto.kms.models import KmsBackend
-from moto.s3.exceptions import ReplicationConfigurationNotFoundError
+from moto.s3.exceptions import InvalidBucketState, ReplicationConfigurationNotFoundError
+from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 
 from infra.local.aws_api import eks
@@ -54,6 +56,8 @@ def install() -> None:
     _replication_rules()
     _backup_tags()
     _disabled_keys()
+    _object_lock()
+    _trails_by_arn()
     eks.install()
 
 
@@ -175,6 +179,28 @@ def _backup_tags() -> None:
         return json.dumps({"Tags": self.backup_backend.list_tags(resource_arn=arn)})
 
     setattr(BackupResponse, "list_tags", list_tags)  # noqa: B010 - as above
+
+
+def _object_lock() -> None:
+    """The lock of a bucket may change while objects are in it; moto 5.2.5 refuses that."""
+
+    def put_object_lock_configuration(self: Any, bucket_name: str, lock_enabled: Any, *default: Any) -> None:
+        bucket = self.get_bucket(bucket_name)
+        if not bucket.is_versioned:
+            raise InvalidBucketState("Object Lock needs a bucket whose versioning is enabled.")
+        bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
+        bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = default
+
+    setattr(S3Backend, "put_object_lock_configuration", put_object_lock_configuration)  # noqa: B010 - as above
+
+
+def _trails_by_arn() -> None:
+    """DeleteTrail takes a name or an ARN; moto 5.2.5 answers "done" to an ARN and keeps the trail."""
+
+    def delete_trail(self: Any, name: str) -> None:
+        del self.trails[self.get_trail(name).trail_name]
+
+    setattr(CloudTrailBackend, "delete_trail", delete_trail)  # noqa: B010 - as above
 
 
 def _bucket_tags() -> None:

@@ -35,6 +35,8 @@ def bench_scale(as_json: Json = False) -> None:
         screen.out.print(table)
         screen.out.print(
             f"[bold]{growth.of}[/]: {growth.resources_each} resources and {growth.cpu_seconds_each} CPU "
-            f"seconds each; the last stretch is {growth.steepening} times as steep as the first; "
-            f"the {growth.slowest} grows most.\n"
+            f"seconds each, beside {growth.cpu_seconds_without} without any; no point is further than "
+            f"{growth.off_line_share:.1%} from this straight line, and the last stretch is "
+            f"{growth.steepening} times as steep as the first. Slowest part: {growth.slowest}; the one "
+            f"that grows most: {growth.grows_most}.\n"
         )

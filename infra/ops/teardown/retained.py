@@ -1,8 +1,9 @@
 """What the program keeps when it lets go of it: removed here, as far as retention allows, and no further.
 
-Buckets, keys, the audit log and the account's public access block leave the state without being deleted, so
-that no mistake in a program loses data. A teardown that was agreed to removes them: object versions that no
-lock holds, then empty buckets, then keys that nothing needs any more.
+Buckets with their guards, tables, vaults, keys, the audit log and the account's public access block leave the
+state without being deleted, so that no mistake in a program loses data. A teardown that was agreed to removes
+them: object versions that no lock holds, empty buckets, tables, empty vaults, and at last keys that nothing
+needs any more.
 """
 
 import datetime as dt
@@ -16,7 +17,7 @@ from infra.ops.inventory import Thing
 from infra.ops.teardown.leftovers import WAITING, Record
 from infra.settings import Settings
 
-KINDS = ("backup/vault", "kms/key", "logs/group", "s3/account-block", "s3/bucket")
+KINDS = ("backup/vault", "dynamodb/table", "kms/key", "logs/group", "s3/account-block", "s3/bucket")
 """What the program keeps when it lets go, and what may hold records that need its keys."""
 BATCH = 1000
 """Object versions that one request removes (S3 DeleteObjects)."""
@@ -42,6 +43,8 @@ def sweep(account: Account, settings: Settings, things: Iterable[Thing]) -> list
     ours = [t for t in rows if account.emulated or t.belongs_to(settings.environment)]
     done = [line for t in ours if t.kind == "s3/bucket" for line in _bucket(account, t)]
     done += [f"log group {t.name}" for t in ours if t.kind == "logs/group" and _log_group(account, t)]
+    done += [f"table {t.name}" for t in ours if t.kind == "dynamodb/table" and _table(account, t)]
+    done += [f"vault {t.name}" for t in ours if t.kind == "backup/vault" and _vault(account, t)]
     # The block protects every bucket of the account: it stays while anybody else has one.
     others = [t for t in rows if t.kind == "s3/bucket" and t not in ours]
     blocks = [t for t in rows if t.kind == "s3/account-block"] if settings.aws.owns_account else []
@@ -178,6 +181,22 @@ def _locked_backups(account: Account, vault: Thing) -> Record | None:
         until=max(known) if len(known) == len(ends) else None,
         keys=frozenset({_id(described.get("EncryptionKeyArn"))} - {""}),
     )
+
+
+def _table(account: Account, table: Thing) -> bool:
+    """Remove a table, whose protection was lifted by name before, and wait until it is gone."""
+    dynamodb = account.client("dynamodb", table.region)
+    dynamodb.delete_table(TableName=table.name)
+    dynamodb.get_waiter("table_not_exists").wait(TableName=table.name)
+    return True
+
+
+def _vault(account: Account, vault: Thing) -> bool:
+    """Remove a vault without backups; tell whether it was. A lock holds backups, not an empty vault."""
+    if _locked_backups(account, vault) is not None:
+        return False
+    account.client("backup", vault.region).delete_backup_vault(BackupVaultName=vault.name)
+    return True
 
 
 def _log_group(account: Account, group: Thing) -> bool:

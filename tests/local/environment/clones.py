@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from commands import PATIENCE, Done, Running
 from infra.errors import Exit
 from infra.local.runner.rest import _credentials
 from infra.naming import PROJECT
-from infra.ops import state
+from infra.ops import draft, state
 
 
 @dataclass
@@ -188,34 +187,11 @@ class Clone:
 
 
 def draft_of(original: Clone, folder: Path) -> Clone:
-    """Return a copy of a tree that may be changed, driving the same environment.
-
-    It gets a virtual environment of its own that finds its packages in the original's: the copy's code
-    comes first, nothing is installed, and nothing can be written into the original.
-    """
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=original.root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        source, target = original.root / name, folder / name
-        if source.is_file():  # a file that was removed is listed until the removal is committed
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
-    venv = folder / ".venv"
-    packages = Path("lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
-    (venv / packages).mkdir(parents=True)
-    (venv / "bin").mkdir()
-    (venv / "bin" / "python").symlink_to(Path(sys.executable).resolve())
-    shutil.copy2(Path(sys.prefix, "pyvenv.cfg"), venv)
-    found = [path for path in sys.path if path.endswith("site-packages")]
-    (venv / packages / "draft.pth").write_text("\n".join([str(folder), *found, ""]), encoding="utf-8")
+    """Return a copy of a tree that may be changed, driving the same environment."""
+    draft.make(original.root, folder)
     # The launcher's own rule for an environment that needs no making (see `_wanted` there).
     wanted = f"{sys.version_info[:3]} {folder}".encode() + (folder / "requirements.lock").read_bytes()
-    (venv / "plinth-lock.sha256").write_text(hashlib.sha256(wanted).hexdigest(), encoding="ascii")
+    (folder / ".venv" / "plinth-lock.sha256").write_text(hashlib.sha256(wanted).hexdigest(), encoding="ascii")
     return Clone(folder, original.home, original.extra, original.prefix)
 
 

@@ -108,6 +108,40 @@ def test_locked_versions_stay_with_their_bucket_and_their_key(account: Account, 
     assert [end > dt.datetime.now(dt.UTC) for end in ends] == ([] if hold else [True])
 
 
+def table(account: Account, name: str, *, protected: bool, ours: bool = True) -> None:
+    account.client("dynamodb").create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        DeletionProtectionEnabled=protected,
+        Tags=[{"Key": key, "Value": value} for key, value in (OURS if ours else {}).items()],
+    )
+
+
+def test_tables_and_vaults_without_backups_go_and_nobody_else_s(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup, dynamodb = account.client("backup"), account.client("dynamodb")
+    for name, tags in (("empty", OURS), ("full", OURS), ("theirs", {})):
+        backup.create_backup_vault(BackupVaultName=name, BackupVaultTags=tags)
+    table(account, "cases", protected=False)
+    table(account, "others", protected=False, ours=False)
+    asked = Account.rows
+
+    def rows(self: Account, service: str, operation: str, key: str, **given: Any) -> Any:
+        if operation == "list_recovery_points_by_backup_vault":  # which moto lacks
+            return [{}] if given["BackupVaultName"] == "full" else []
+        return asked(self, service, operation, key, **given)
+
+    monkeypatch.setattr(Account, "rows", rows)
+
+    assert sweep(account) == ["table cases", "vault empty"]
+    assert dynamodb.list_tables()["TableNames"] == ["others"]
+    left = [row["BackupVaultName"] for row in backup.list_backup_vaults()["BackupVaultList"]]
+    assert sorted(left) == ["full", "theirs"]
+
+
 def test_what_belongs_to_another_environment_is_not_touched(account: Account) -> None:
     bucket(account, "theirs", "data", ours=False)
     put(account, "theirs", "a")
@@ -147,13 +181,7 @@ def test_what_holds_the_state_stays_and_says_so(account: Account) -> None:
 def test_protection_is_lifted_where_it_is_and_named(account: Account) -> None:
     dynamodb = account.client("dynamodb")
     for name, protected in (("one", True), ("two", False)):
-        dynamodb.create_table(
-            TableName=name,
-            AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-            DeletionProtectionEnabled=protected,
-        )
+        table(account, name, protected=protected)
 
     tables = things_in(account, [REGION], kinds=["dynamodb/table"]).things
 
