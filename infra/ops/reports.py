@@ -1,12 +1,14 @@
 """The report of a preview: made of what the engine said, written in every form, held against the budget."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from infra.errors import RefusedError
+from infra.errors import PlinthError, RefusedError
 from infra.local.paths import repo_root
 from infra.ops.events import Run
 from infra.preview import data, markdown, page, picture, recording, report, stream, text
+from infra.preview.masking import mask
 from infra.preview.report import Report
 from infra.settings import Settings
 
@@ -43,6 +45,25 @@ def context(settings: Settings, *, where: Mapping[str, str]) -> report.Context:
     )
 
 
+def failed(stack: str, error: PlinthError) -> Report:
+    """Return the report of a preview that did not come about: refused, with the one message in it."""
+    return Report(
+        stack=mask(stack),
+        entries=(),
+        unchanged=0,
+        judged=(),
+        packs=(),
+        errors=(mask(error.what),),
+        warnings=(),
+        cost=None,
+    )
+
+
+def stopped(made: Report, error: PlinthError) -> Report:
+    """Return the report of a preview that a gate stops afterwards: a change that a person has to take on."""
+    return replace(made, notes=(*made.notes, mask(f"{error.what} {error.fix or ''}".strip())))
+
+
 def require_budget(made: Report) -> None:
     """Refuse a change after which a month would cost more than the environment's budget.
 
@@ -68,14 +89,18 @@ def render(made: Report, form: str, *, links: str = "") -> str:
 
 
 def write(made: Report, folder: Path, *, links: str = "") -> None:
-    """Write the report in every form, and the comment that fits a forge, into a folder."""
+    """Write the report in every form into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {
+    for name, content in forms(made, links=links).items():
+        (folder / name).write_text(content, encoding="utf-8")
+
+
+def forms(made: Report, *, links: str = "") -> dict[str, str]:
+    """Return the name of each file of a report with what it holds."""
+    return {
         "report.txt": text.render(made),
         "report.md": markdown.render(made, links=links),
         "report.html": page.render(made, links=links),
         "report.svg": picture.draw(made),
         "report.json": data.render(made),
     }
-    for name, content in files.items():
-        (folder / name).write_text(content, encoding="utf-8")

@@ -33,6 +33,7 @@ def document(report: Report) -> dict[str, Any]:
         "errors": list(report.errors),
         "warnings": list(report.warnings),
         "contracts": list(report.contracts),
+        "notes": list(report.notes),
         "cost": _cost(report),
     }
 
@@ -107,6 +108,7 @@ def read(text: str) -> Report:
             errors=tuple(map(_text, raw["errors"])),
             warnings=tuple(map(_text, raw["warnings"])),
             contracts=tuple(map(_text, raw["contracts"])),
+            notes=tuple(map(_text, raw.get("notes", ()))),
             cost=_read_cost(raw["cost"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:

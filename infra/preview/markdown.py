@@ -85,6 +85,8 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
     for error in report.errors:
         yield f"- **error** {code(error)}"
+    for note in report.notes:
+        yield f"- **note** {escaped(note)}"
     for one in (one for one in report.judged if one.state == "refused"):
         yield f"- **policy refused** {code(one.name)}: {escaped(one.message)}"
 
@@ -97,7 +99,7 @@ def _parts(report: Report, links: str) -> Iterator[str]:
         for entry in dangerous:
             yield _entry(entry, links)
     if rest:
-        yield f"\n<details><summary>The rest: {len(rest)} changes of low or no risk</summary>\n"
+        yield f"\n<details><summary>The rest: {len(rest)} change{'s' if len(rest) > 1 else ''} of low or no risk</summary>\n"
         for entry in rest:
             yield _entry(entry, links)
         yield "\n</details>"

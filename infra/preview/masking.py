@@ -25,7 +25,8 @@ _NAMED = re.compile(
 """Names of properties whose value is a secret whatever it looks like."""
 _HARMLESS_NAMES = re.compile(
     r"(kms_?(master_?)?key_?(id|arn)?|key_?(id|arn|name|usage|spec|rotation.*|window.*)|secret_?(name|arn|id|ref.*)|"
-    r"token_?(path|ttl|expiration.*|review.*)|http_?tokens|automount_?service_?account_?token|"
+    r"token_?(path|ttl|expiration.*|review.*)|(.*_)?token_?(issuer|audience|(keys_?)?file)|plinth\.dev/token_keys|"
+    r"http_?tokens|automount_?service_?account_?token|"
     r"password_?(policy|length|reuse.*|age.*|require.*)|.*_?(days|hours|seconds|enabled)|bucket_?key_?enabled|"
     r"secrets|public_?key|hash_?key|range_?key|tag_?key|target_?key_?id|.*_?key_?arn|.*_?key_?id|.*_?key_?alias)$",
     re.IGNORECASE,

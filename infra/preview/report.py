@@ -102,6 +102,7 @@ class Report:
     cost: Cost | None
     contracts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    """What a gate says that comes after the preview, such as who has to take a change on."""
 
     @property
     def level(self) -> Level:
@@ -337,6 +338,11 @@ def _cost(total: Sequence[Change], context: Context) -> Cost:
         after=cost.total(after),
         budget=context.budget_usd,
         lines=tuple(sorted(moved, key=lambda row: (-abs(row[3] - row[2]), row[0], row[1]))),
-        sheet=f"infra/prices.yaml, {' to '.join(dict.fromkeys(dates[:1] + dates[-1:]))}, {context.region}",
+        sheet=", ".join(filter(None, ["infra/prices.yaml", _span(dates), context.region])),
         unpriced=tuple(sorted({mask(f"{line.name}: {line.what}") for line in cost.unpriced(after)})),
     )
+
+
+def _span(dates: Sequence[str]) -> str:
+    """Return the first and the last day on which a price was looked up; nothing when none was."""
+    return f"prices of {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else ""

@@ -16,6 +16,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"Stack {report.stack}: {verdict(report)}"
     yield f"{counted(report)}."
     yield from (f"error: {error}" for error in report.errors)
+    yield from (f"note: {note}" for note in report.notes)
     yield from (f"policy, {one.state}: {one.name}: {one.message}" for one in report.judged)
     dangerous = [entry for entry in report.entries if entry.level >= Level.MEDIUM]
     rest = [entry for entry in report.entries if entry.level < Level.MEDIUM]

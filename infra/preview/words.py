@@ -1,5 +1,6 @@
 """The few sentences and marks that all forms of the report share, so that they say the same. Pure."""
 
+import re
 from decimal import Decimal
 
 from infra.preview.levels import Level
@@ -16,6 +17,7 @@ _DONE = {
     "delete": "deleted",
     "import": "adopted",
 }
+_ROW = re.compile(r"\s+(found|which|why|fix):\s+(.*)")
 _COUNTS = {
     "create": "new",
     "update": "changed",
@@ -76,3 +78,22 @@ def arrow(old: str | None, new: str | None) -> str:
             else f"{old} (changes beyond what is shown)"
         )
     return f"{old} → {new}"
+
+
+def told(message: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return what a policy said as a sentence and its rows, such as found, why and fix.
+
+    A message of another pack, which has another form, is one sentence without rows.
+    """
+    sentence: list[str] = []
+    rows: list[tuple[str, str]] = []
+    for line in message.splitlines():
+        word = _ROW.match(line)
+        if word:
+            rows.append((word[1], word[2]))
+        elif rows:
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip()}")
+        else:
+            sentence.append(line.strip())
+    # The pack puts the family's title before each message; the control's own sentence says more.
+    return (" ".join(sentence[1:] if rows and len(sentence) > 1 else sentence), tuple(rows))

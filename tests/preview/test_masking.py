@@ -121,6 +121,8 @@ def test_secrets_of_many_draws_are_masked() -> None:
         "webhookUrl",
         "sessionCookie",
         "passphrase",
+        "TOKEN_KEYS",
+        "ISSUER_TOKEN",
     ],
 )
 def test_a_name_hides_its_value_whatever_it_is(name: str) -> None:
@@ -145,6 +147,10 @@ def test_a_name_hides_its_value_whatever_it_is(name: str) -> None:
         "bucketKeyEnabled",
         "keyUsage",
         "passwordPolicy",
+        "PLINTH_TOKEN_ISSUER",
+        "PLINTH_TOKEN_AUDIENCE",
+        "PLINTH_TOKEN_KEYS_FILE",
+        "plinth.dev/token-keys",
     ],
 )
 def test_a_name_that_only_sounds_like_it_hides_nothing(name: str) -> None:

@@ -1,10 +1,13 @@
 """Commands that measure: figures as counts and CPU time, so that a busy machine does not change them."""
 
 from dataclasses import asdict
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
-from infra.ops.cli.base import Json, bench_app
+from infra.errors import Exit
+from infra.ops.cli.base import Json, Stack, bench_app
 from infra.ops.console import Steps, screen
 
 
@@ -40,3 +43,33 @@ def bench_scale(as_json: Json = False) -> None:
             f"{growth.steepening} times as steep as the first. Slowest part: {growth.slowest}; the one "
             f"that grows most: {growth.grows_most}.\n"
         )
+
+
+@bench_app.command("report")
+def bench_report(
+    stack: Stack = "prod",
+    resources: Annotated[int, typer.Option(min=1, max=5000, help="Resources that change.")] = 500,
+    as_json: Json = False,
+) -> None:
+    """Measure the report of a large change: CPU seconds of each part, and whether it fits a comment.
+
+    No engine is needed: the change is made of the stack's own resources. Exit code 1 when it takes more than
+    2 s of CPU, does not fit, or shows something harmless above something dangerous.
+    """
+    from infra.ops import bench_report as module
+    from infra.ops import emulated, graph
+
+    found = module.measure(graph.stack_settings(emulated.stack_file(stack)), resources)
+    if as_json:
+        screen.json({**asdict(found), "total_cpu_seconds": found.total, "good": found.good})
+    else:
+        for part, seconds in found.cpu_seconds.items():
+            screen.out.print(f"{seconds:>8.3f} s  {part}")
+        order = "first" if found.dangerous_first else "NOT first"
+        screen.out.print(
+            f"[bold]{found.resources} resources: {found.total} s of CPU[/], {module.LIMIT_SECONDS:.0f} s at "
+            f"most; comment {found.comment_characters:,} of {found.comment_limit:,} characters; "
+            f"{found.dangerous} dangerous changes, {order}."
+        )
+    if not found.good:
+        raise typer.Exit(Exit.FAILED)

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,17 +73,11 @@ def preview(  # noqa: PLR0917 - Typer reads options from parameters
     if base is not None and not emulate:
         raise PlinthError("A base is for an emulated copy.", fix="--emulate --base FILE", code=Exit.USAGE)
 
-    def seen(report: "Report") -> None:
-        if folder is not None:
-            reports.write(report, folder, links=links)
-        if form is not None:
-            sys.stdout.write(reports.render(report, form, links=links))
-            sys.stdout.flush()
-
-    steps = Steps()
-    committed = emulated.stack_file(stack)
-    changes.stack_settings(committed)
-    with contextlib.ExitStack() as during:
+    report = _Report(stack, folder, form, links)
+    with report.of_whatever_happens(), contextlib.ExitStack() as during:
+        steps = Steps()
+        committed = emulated.stack_file(stack)
+        changes.stack_settings(committed)
         file = during.enter_context(emulated.platform_of(stack)) if emulate else committed
         during.enter_context(lock.exclusive(f"preview --stack {stack}"))
         if base is not None:
@@ -90,13 +85,58 @@ def preview(  # noqa: PLR0917 - Typer reads options from parameters
         during.enter_context(steps.shown())
         ready = changes.prepare(file, steps, refresh=refresh)
         run = changes.preview(
-            ready, steps, accept_as=None if emulate else accept_as, seen=seen if form or folder else None
+            ready,
+            steps,
+            accept_as=None if emulate else accept_as,
+            seen=report.seen if report.wanted else None,
         )
     if as_json:
         screen.json(changes.report(run))
     elif form is None:
         _table(run)
         _after(ready, committed, accept_as=accept_as, emulate=emulate)
+
+
+class _Report:
+    """The report that was asked for: written when the preview is made, and also when it is not."""
+
+    def __init__(self, stack: str, folder: Path | None, form: str | None, links: str) -> None:
+        self.wanted = folder is not None or form is not None
+        self._stack, self._folder, self._form, self._links = stack, folder, form, links
+        self._made: Report | None = None
+
+    def seen(self, made: "Report") -> None:
+        """Write and print it."""
+        from infra.ops import reports
+
+        self._made = made
+        self._write(made)
+        if self._form is not None:
+            sys.stdout.write(reports.render(made, self._form, links=self._links))
+            sys.stdout.flush()
+
+    @contextlib.contextmanager
+    def of_whatever_happens(self) -> Iterator[None]:
+        """Say in the folder why there is no preview, or which gate stops it afterwards.
+
+        Whoever reads the folder must not find the report of another day.
+        """
+        from infra.ops import reports
+
+        try:
+            yield
+        except PlinthError as error:
+            if self._made is None:
+                self._write(reports.failed(self._stack, error))
+            elif not self._made.refusals:
+                self._write(reports.stopped(self._made, error))
+            raise
+
+    def _write(self, made: "Report") -> None:
+        from infra.ops import reports
+
+        if self._folder is not None:
+            reports.write(made, self._folder, links=self._links)
 
 
 def _table(run: "Run") -> None:

@@ -160,7 +160,8 @@ RECORDED: dict[str, dict[str, Any]] = {
     "cluster-nothing": _cluster(),
     "cluster-nothing-against-a-redacted-state": _cluster(redacted=True),
     "cluster-new-model": _cluster(digest="sha256:" + "cd" * 32),
-    "cluster-fewer-replicas": _cluster(replicas=0),
+    "cluster-fewer-replicas": _cluster(replicas=1),
+    "cluster-api-server-refuses": _cluster(replicas=0),  # it takes no disruption budget of -1
     "cluster-service-gone": _cluster(without=["credit-risk"]),
     "cluster-namespace-gone": _cluster(without=["serving-namespace"]),
     "cluster-right-widened": _cluster(
