@@ -99,7 +99,8 @@ def _parts(report: Report, links: str) -> Iterator[str]:
         for entry in dangerous:
             yield _entry(entry, links)
     if rest:
-        yield f"\n<details><summary>The rest: {len(rest)} change{'s' if len(rest) > 1 else ''} of low or no risk</summary>\n"
+        many = "s" if len(rest) > 1 else ""
+        yield f"\n<details><summary>The rest: {len(rest)} change{many} of low or no risk</summary>\n"
         for entry in rest:
             yield _entry(entry, links)
         yield "\n</details>"
