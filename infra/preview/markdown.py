@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from infra.preview.levels import Level
-from infra.preview.report import Entry, Report
-from infra.preview.words import MARKS, SIGNS, arrow, counted, done, priced, usd, verdict
+from infra.preview.report import Entry, Judged, Report
+from infra.preview.words import MARKS, SIGNS, arrow, counted, done, priced, told, usd, verdict
 
 GITHUB_LIMIT = 65_536
 """Characters of a comment on GitHub; its API refuses more ("maximum is 65536 characters")."""
+MOST_SAID = 50
+"""Waived findings and advice that are listed, of each; the full report has all."""
 _MARKER = "<!-- plinth-preview: {stack} -->"
 _SPECIAL = re.compile(r"[\\`*_\[\]|~@$#]|:(?=//)|(?<=www)[.]")
 
@@ -33,6 +35,8 @@ def render(report: Report, *, links: str = "", limit: int | None = None, full: s
     text = "\n".join([*head, *parts, *tail]) + "\n"
     if limit is None or len(text) <= limit:
         return text
+    if sum(map(len, tail)) > limit // 4:  # what changes needs the room more than advice does
+        tail = list(_tail(report, full, brief=True))
     kept: list[str] = []
     note = (
         "\n**{n} more change{s} did not fit here**; the most dangerous stand above, all in the full report.\n"
@@ -88,7 +92,7 @@ def _head(report: Report) -> Iterator[str]:
     for note in report.notes:
         yield f"- **note** {escaped(note)}"
     for one in (one for one in report.judged if one.state == "refused"):
-        yield f"- **policy refused** {code(one.name)}: {escaped(one.message)}"
+        yield _judged(one)
 
 
 def _parts(report: Report, links: str) -> Iterator[str]:
@@ -139,18 +143,33 @@ def _entry(entry: Entry, links: str) -> str:
     return "\n".join(lines)
 
 
-def _tail(report: Report, full: str) -> Iterator[str]:
+def _judged(one: Judged) -> str:
+    sentence, rows = told(one.message)
+    lines = [f"- **{one.state}** {escaped(sentence)}"]
+    return "\n".join([*lines, *(f"  - {word}: {escaped(said)}" for word, said in rows)])
+
+
+def _tail(report: Report, full: str, *, brief: bool = False) -> Iterator[str]:
+    most = 5 if brief else MOST_SAID
     others = [one for one in report.judged if one.state != "refused"]
-    if others:
-        yield "\n### Policies\n"
-        yield from (f"- **{one.state}** {code(one.name)}: {escaped(one.message)}" for one in others[:50])
+    waived = [one for one in others if one.state == "waived"]
+    if waived:
+        yield "\n### Waived\n"
+        yield from map(_judged, waived[:most])
+    advice = [one for one in others if one.state == "advice"]
+    if advice and brief:
+        yield f"\nAdvice of the policies: {len(advice)}, in the full report."
+    elif advice:
+        yield f"\n<details><summary>Advice of the policies: {len(advice)}</summary>\n"
+        yield from map(_judged, advice[:most])
+        yield "\n</details>"
     if report.contracts:
         yield "\n### Readiness contracts\n"
         yield from (f"- {escaped(text)}" for text in report.contracts)
     if report.cost and (report.cost.lines or report.cost.unpriced):
         yield "\n<details><summary>Cost, line by line</summary>\n"
         yield "| resource | what | before | after | price |\n|---|---|---:|---:|---|"
-        for name, what, old, new, price in report.cost.lines[:40]:
+        for name, what, old, new, price in report.cost.lines[: 5 if brief else 40]:
             yield f"| {code(name)} | {escaped(what)} | {usd(old)} | {usd(new)} | {escaped(price)} |"
         yield from (f"\nNot priced: {escaped(what)}." for what in report.cost.unpriced[:10])
         yield f"\nFrom {escaped(report.cost.sheet)}.\n\n</details>"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra.preview.levels import Level
 from infra.preview.report import Entry, Report
-from infra.preview.words import SIGNS, arrow, counted, done, priced, usd, verdict
+from infra.preview.words import SIGNS, arrow, counted, done, priced, told, usd, verdict
 
 
 def render(report: Report) -> str:
@@ -17,7 +17,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"{counted(report)}."
     yield from (f"error: {error}" for error in report.errors)
     yield from (f"note: {note}" for note in report.notes)
-    yield from (f"policy, {one.state}: {one.name}: {one.message}" for one in report.judged)
+    yield from _policies(report, refused=True)
     dangerous = [entry for entry in report.entries if entry.level >= Level.MEDIUM]
     rest = [entry for entry in report.entries if entry.level < Level.MEDIUM]
     if dangerous:
@@ -28,6 +28,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield "\nThe rest"
         for entry in rest:
             yield from _entry(entry)
+    yield from _policies(report, refused=False)
     if report.contracts:
         yield "\nReadiness contracts"
         yield from (f"  {text}" for text in report.contracts)
@@ -50,3 +51,15 @@ def _entry(entry: Entry) -> Iterator[str]:
         for one in entry.properties:
             mark = "  (forces the replacement)" if one.forces else ""
             yield f"      {one.path}: {arrow(one.old, one.new)}{mark}"
+
+
+def _policies(report: Report, *, refused: bool) -> Iterator[str]:
+    """Say what is refused, which stands above the changes, or everything else, which stands below them."""
+    judged = [one for one in report.judged if (one.state == "refused") is refused]
+    if judged and not refused:
+        yield "\nWhat the policies say besides"
+    indent = "" if refused else "  "
+    for one in judged:
+        sentence, rows = told(one.message)
+        yield f"{indent}policy, {one.state}: {sentence}"
+        yield from (f"{indent}    {word}: {said}" for word, said in rows)

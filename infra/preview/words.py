@@ -46,7 +46,8 @@ def counted(report: Report) -> str:
 
 def done(entry: Entry) -> str:
     """Return what happens to a resource."""
-    why = f" because of {', '.join(entry.because)}" if entry.because else ""
+    roots = dict.fromkeys(path.partition("[")[0] for path in entry.because)
+    why = f" because of {', '.join(roots)}" if roots else ""
     return f"{_DONE.get(entry.operation, entry.operation)}{why}"
 
 

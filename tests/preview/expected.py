@@ -1,6 +1,7 @@
 """The reports beside the recordings:  .venv/bin/python tests/preview/expected.py  writes them anew."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra.preview import data, markdown, page, picture, report, stream, text
@@ -10,7 +11,13 @@ RECORDED, EXPECTED = HERE / "recorded", HERE / "expected"
 LINKS = "https://forge.example.com/example/plinth/blob/0000000/"
 FORMS = {".txt": text.render, ".md": lambda made: markdown.render(made, links=LINKS), ".json": data.render}
 """Kept for every recording. Page and picture say the same and are kept for ``PICTURED``: they are long."""
-PICTURED = ("storage-all-at-once", "identity-trust-everyone", "compute-network-replaced", "storage-nothing")
+PICTURED = (
+    "storage-all-at-once",
+    "identity-trust-everyone",
+    "compute-network-replaced",
+    "storage-nothing",
+    "cluster-new-model",
+)
 
 
 def names() -> list[str]:
@@ -21,20 +28,22 @@ def names() -> list[str]:
 def made(name: str) -> report.Report:
     """Return the report of a recording."""
     lines = (RECORDED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    return report.build(
-        stream.read(lines),
-        report.Context(
-            stack="local",
-            environment="local",
-            region="eu-central-1",
-            budget_usd=3000,
-            sources=places(lines),
-            contracts={"credit-risk": "services/credit_risk/contract.yaml"},
-        ),
+    return report.build(stream.read(lines), context(lines))
+
+
+def context(lines: Sequence[str]) -> report.Context:
+    """Return what the report of a recording needs besides."""
+    return report.Context(
+        stack="local",
+        environment="local",
+        region="eu-central-1",
+        budget_usd=3000,
+        sources=places(lines),
+        contracts={"credit-risk": "services/credit_risk/contract.yaml"},
     )
 
 
-def places(lines: list[str]) -> dict[str, str]:
+def places(lines: Sequence[str]) -> dict[str, str]:
     """Return a place for two types, so that links are seen; real ones come with ``./plinth preview``."""
     del lines
     return {

@@ -5,9 +5,9 @@ import json
 import expected
 import pytest
 
-from infra.preview import data, markdown, page, picture, text
+from infra.preview import data, markdown, page, picture, report, stream, text
 from infra.preview.levels import Level
-from infra.preview.report import Report
+from infra.preview.report import Judged, Report
 
 NAMES = expected.names()
 
@@ -77,6 +77,12 @@ def test_the_dangerous_stands_first(name: str) -> None:
         ("identity-topic-policy-gone", Level.LOW, ["can no longer sns:Publish"]),
         ("compute-open-to-the-world", Level.CRITICAL, ["0.0.0.0/0 can reach it on port 22"]),
         ("compute-network-replaced", Level.HIGH, ["downtime"]),
+        ("compute-gpu-pool-grows", Level.NONE, ["scalingConfig.maxSize: 2 → 16"]),
+        ("cluster-nothing", Level.NONE, []),
+        ("cluster-service-gone", Level.HIGH, ["downtime"]),
+        ("cluster-namespace-gone", Level.CRITICAL, ["data loss"]),
+        ("cluster-right-widened", Level.CRITICAL, ["can now * everything in its namespace"]),
+        ("cluster-right-for-all", Level.CRITICAL, ["that is everybody"]),
     ],
 )
 def test_a_reviewer_is_told_what_a_change_risks(name: str, level: Level, words: list[str]) -> None:
@@ -93,11 +99,44 @@ def test_a_reviewer_is_told_what_a_change_risks(name: str, level: Level, words: 
         ("storage-provider-refuses", "the preview failed"),
         ("storage-replace-table", "the preview failed"),
         ("storage-key-without-rotation", "violation"),
+        ("cluster-api-server-refuses", "the preview failed"),
+        ("cluster-right-widened", "violation"),
         ("storage-public-access-opened", "violation"),
     ],
 )
 def test_what_must_not_go_on_is_refused(name: str, why: str) -> None:
     assert why in " ".join(expected.made(name).refusals)
+
+
+def test_a_mandatory_message_that_quotes_a_waiver_is_a_refusal() -> None:
+    lines = (expected.RECORDED / "storage-key-without-rotation.jsonl").read_text("utf-8")
+    forged = lines.replace("enableKeyRotation must be true", "(waived until 2099-01-01 by x, owner y: z)")
+
+    made = report.build(stream.read(forged.splitlines()), expected.context(()))
+    assert forged != lines
+    assert any("mandatory" in reason for reason in made.refusals)
+
+
+@pytest.mark.parametrize("name", ["cluster-secret-in-plain-text"])
+def test_secrets_of_the_recorded_programs_show_nowhere(name: str) -> None:
+    made = expected.made(name)
+    for render in (text.render, markdown.render, page.render, data.render, picture.draw):
+        assert "made-up" not in render(made)
+    assert len(made.entries) == 1
+
+
+def test_what_the_engine_recorded_of_secrets_holds_none_that_the_program_marked() -> None:
+    for name in NAMES:
+        assert "made-up-token" not in (expected.RECORDED / f"{name}.jsonl").read_text("utf-8"), name
+
+
+def test_a_new_model_points_at_its_contract() -> None:
+    (told,) = expected.made("cluster-new-model").contracts
+
+    assert told == (
+        "credit-risk (services/credit_risk/contract.yaml): its image or model changes, so its contract has "
+        "to be signed for the new digest"
+    )
 
 
 def test_a_gpu_pool_that_grows_costs_more() -> None:
@@ -143,6 +182,18 @@ def test_a_comment_of_five_hundred_changes_fits_and_begins_with_the_dangerous() 
 @pytest.mark.parametrize("limit", [2_000, 5_000, 20_000])
 def test_a_comment_never_exceeds_its_limit(limit: int) -> None:
     assert len(markdown.render(many(46), limit=limit, full="https://forge.example.com/r")) <= limit
+
+
+def test_advice_never_takes_the_room_of_what_changes() -> None:
+    from dataclasses import replace  # noqa: PLC0415 - used here only
+
+    said = Judged(policy="x", name="y", message=f"Title.\ny: {'long ' * 100}\n  found: z", state="advice")
+    made = replace(many(46), judged=(said,) * 60)
+
+    comment = markdown.render(made, limit=markdown.GITHUB_LIMIT, full="https://forge.example.com/r")
+    assert len(comment) <= markdown.GITHUB_LIMIT
+    assert comment.count("**critical") >= 46
+    assert "Advice of the policies: 60, in the full report." in comment
 
 
 def test_markup_in_names_stays_text() -> None:

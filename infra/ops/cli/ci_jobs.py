@@ -41,13 +41,14 @@ def ci_drift(  # noqa: PLR0917 - Typer reads options from parameters
                 where = proposals.open_change(proposal, made, remote=remote)
     if not found:
         if as_json:
-            screen.json({"stack": stack, "drifted": 0})
+            screen.json({**drift.as_json([]), "stack": stack})
         else:
             screen.out.print(f"{stack}: everything is as the program left it.", markup=False)
         return
     if as_json:
-        kept = sorted(proposal.files)
-        screen.json({"stack": stack, "drifted": len(found), "change": where, "files": kept})
+        screen.json(
+            {**drift.as_json(found), "stack": stack, "change": where, "files": sorted(proposal.files)}
+        )
     else:
         screen.out.print(f"{proposal.title}: {where}", markup=False)
     raise typer.Exit(Exit.DIFFERS)
