@@ -4,10 +4,11 @@ import os
 
 import pulumi
 
-from infra import emulation, gate, program, providers, rehearsal
+from infra import emulation, gate, program, providers, rehearsal, sdk
 from infra.errors import PlinthError
 from infra.settings import Settings
 
+sdk.lighten()
 try:
     settings = Settings.load()
     emulation.require_loopback(settings, os.environ)

@@ -23,12 +23,13 @@ PARTS = {
 
 @pytest.fixture
 def changed(draft: Clone) -> Clone:
-    """Return a draft that asks for another owner (AWS) and for another number of pods (Kubernetes)."""
+    """Return a draft that keeps old objects longer (AWS) and asks for another number of pods (Kubernetes)."""
     with draft.kubernetes() as api:
         path = "/apis/apps/v1/namespaces/serving/deployments/credit-risk"
         replicas = 5 - api.get(path).json()["spec"]["replicas"]  # two or three, whichever it is not
     stack = draft.root / "stacks" / "Pulumi.local.yaml"
-    edit(stack, "plinth:owner: .*", f"plinth:owner: owner-{os.urandom(3).hex()}")
+    days = 91 + int.from_bytes(os.urandom(2)) % 3000  # some number that it is not
+    edit(stack, "config:\n", f"config:\n  plinth:storage:\n    noncurrent_days: {days}\n")
     edit(stack, "cpu_millicores: 250", f"cpu_millicores: 250\n      replicas: {replicas}")
     return draft
 
