@@ -8,6 +8,8 @@ import hashlib
 import re
 
 PROJECT = "plinth"
+STATE = "state"
+"""Data class of the bucket and the key that hold the engine's state."""
 
 BUCKET_LIMIT = 63
 """Characters of an S3 bucket name (S3 user guide, bucket naming rules)."""

@@ -15,16 +15,17 @@ from pulumi.runtime import settings, stack
 
 Output = asyncio.Future[Any]
 
+
 def lighten() -> None:
     """Take the three costs away, for this process; a second call changes nothing."""
     # Each debug line is a call to the engine that the event loop waits for: several for each resource. The
     # engine throws them away, since nothing here runs it with --debug.
     pulumi.log.debug = _unsaid
-    # At the end of the program the SDK waits for the first of all outputs, then for the first of the others,
-    # and so on: time by the square of their number. Waiting until all are done, or until one has failed, gives
-    # the same end.
+    # At the end of the program the SDK waits for the first of all outputs, then for the first of the rest,
+    # and so on: time by the square of their number. Waiting until all are done, or one has failed, gives the
+    # same end.
     waits: Any = SimpleNamespace(**{**vars(asyncio), "FIRST_COMPLETED": asyncio.FIRST_EXCEPTION})
-    stack.asyncio = waits
+    setattr(stack, "asyncio", waits)  # noqa: B010 - a name that the module does not export
     # Each output that is done is searched for in a list of all others: the square again.
     if not isinstance(settings.SETTINGS.outputs, Pending):
         pending: Any = Pending(settings.SETTINGS.outputs)
@@ -66,9 +67,9 @@ class Pending:
 
 
 def _unsaid(
-    msg: str,  # noqa: ARG001 - the signature of what it stands for
-    resource: pulumi.Resource | None = None,  # noqa: ARG001 - as above
-    stream_id: int | None = None,  # noqa: ARG001 - as above
-    ephemeral: bool | None = None,  # noqa: ARG001, FBT001 - as above
+    msg: str,
+    resource: pulumi.Resource | None = None,
+    stream_id: int | None = None,
+    ephemeral: bool | None = None,  # noqa: FBT001 - as above
 ) -> None:
     """Say nothing."""

@@ -11,10 +11,8 @@ from urllib.parse import unquote, urlsplit
 import pulumi
 from pulumi.runtime import mocks as pulumi_mocks
 
-from infra import program, providers
 from infra.errors import PlinthError
 from infra.local.paths import repo_root
-from infra.ops import graph
 from infra.settings import Settings
 
 
@@ -61,6 +59,10 @@ def registered(settings: Settings) -> list[Registered]:
     Raises:
         PlinthError: The settings do not make a program.
     """
+    # Only now: seconds of imports, which an `up` does not need.
+    from infra import program, providers  # noqa: PLC0415
+    from infra.ops import graph  # noqa: PLC0415
+
     recorder = graph.Recorder(region=settings.aws.region, account=settings.aws.account_id)
     monitor = _Monitor(recorder)
     graph.run_recorded(

@@ -11,9 +11,8 @@ import yaml
 from infra import naming
 from infra.errors import PlinthError
 from infra.settings import Settings
-from infra.wiring import storage
 
-DATA_CLASS = storage.STATE
+DATA_CLASS = naming.STATE
 """Class of the bucket and the key in names, tags and permissions."""
 PROVIDER, DATA_KEY = "secretsprovider", "encryptedkey"
 """Top-level keys of a stack file: the KMS key, and the data key that it encrypted."""

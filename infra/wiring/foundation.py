@@ -27,7 +27,7 @@ def scope(settings: Settings) -> Scope:
         region=settings.aws.region,
         recovery_region=settings.recovery.region,
         cluster=naming.cluster(settings.environment),
-        buckets={name: storage.bucket_name(settings, name) for name in (*storage.BUCKETS, storage.STATE)},
+        buckets={name: storage.bucket_name(settings, name) for name in (*storage.BUCKETS, naming.STATE)},
         tables={
             "features": naming.table(settings.environment, "online-features"),
             "registry": naming.table(settings.environment, "model-registry"),

@@ -22,8 +22,6 @@ BUCKETS = ("artifacts", "audit", "data", "decisions", "features", "queries")
 """Data classes with a bucket: models, trail and configuration history, training data, decision log,
 offline feature store, results of audit queries. Not here: the state, which cannot hold the bucket that
 holds it; ``./plinth bootstrap`` makes that one."""
-STATE = "state"
-"""Class of the state's bucket and key."""
 LOCKED = ("audit", "decisions")
 """Data classes whose records nobody may change or remove before their time."""
 KEYS = (*BUCKETS, "alerts", "backup", "cluster", "images", "logs", "registry", "reviews", "volumes")

@@ -1,0 +1,59 @@
+"""What is packed again, and what is not."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.ops import releases
+
+MADE = {"model_digest": "sha256:" + "1" * 64}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a clone with one service that was packed once."""
+    for name, text in {
+        "requirements.lock": "numpy==1",
+        "services/one/packaging.py": "1",
+        "out/bento/model": "m",
+        "out/package.json": json.dumps(MADE),
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(releases, "repo_root", lambda: tmp_path)
+
+    def packed(*_: Any, **__: Any) -> Any:
+        return subprocess.CompletedProcess([], 0, stdout=json.dumps(MADE), stderr="")
+
+    monkeypatch.setattr(releases.subprocess, "run", packed)
+    releases._package("one", "one", tmp_path / "out")
+    return tmp_path
+
+
+def test_what_did_not_change_is_not_packed_again(tree: Path) -> None:
+    (tree / "services" / "one" / "__pycache__").mkdir()
+    (tree / "services" / "one" / "__pycache__" / "packaging.pyc").write_text("compiled")
+    assert releases._packed(tree / "out") == MADE
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["requirements.lock", "services/one/packaging.py", "services/shared.py", "out/bento/model"],
+)
+def test_any_change_of_code_libraries_or_result_is_packed_again(tree: Path, changed: str) -> None:
+    (tree / changed).write_text("changed")
+    assert releases._packed(tree / "out") is None
+
+
+@pytest.mark.parametrize("lost", ["out/package.json", f"out/{releases.RECORD}", "out/bento/model"])
+def test_what_is_incomplete_is_packed_again(tree: Path, lost: str) -> None:
+    (tree / lost).unlink()
+    assert releases._packed(tree / "out") is None
+
+
+def test_a_record_that_cannot_be_read_counts_as_none(tree: Path) -> None:
+    (tree / "out" / releases.RECORD).write_text("{")
+    assert releases._packed(tree / "out") is None
