@@ -12,7 +12,18 @@ from infra.iam.key_policies import alerts_grant, logs_grant, trail_grant
 from infra.outputs import Outputs
 from infra.providers import Providers
 from infra.settings import Settings
-from infra.wiring import audit, cluster, cost, foundation, gpu, readiness, recovery, storage
+from infra.wiring import (
+    audit,
+    autoscaling,
+    cluster,
+    copies,
+    cost,
+    foundation,
+    gpu,
+    readiness,
+    recovery,
+    storage,
+)
 
 SERVING_PODS = 40
 """Most pods in the serving namespace: twenty services of two, or a few during a rollout."""
@@ -93,10 +104,12 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         cluster_log=compute.cluster.log_group,
         topic_arn=watched.topic.arn,
     )
-    cluster.workloads(settings, opts, cluster=compute.cluster)
+    identities = cluster.workloads(settings, opts, cluster=compute.cluster)
+    copies.registries(settings, opts, key=stores.keys["images"])
+    # Nodes come when pods wait for them, GPU nodes from zero, and go when nobody needs them.
+    autoscaling.build(settings, opts, identity=identities["cluster-autoscaler"])
     if settings.gpu.pools:
         gpu.gate(settings, opts)
-        gpu.copies(settings, opts, key=stores.keys["images"])
         gpu.system(settings, opts)
 
     # Inside it: two namespaces; the gateway's is the only one from which requests reach services.

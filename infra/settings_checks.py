@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from infra import network_plan
-from infra.settings_foundation import ClusterSettings, NetworkSettings
+from infra.settings_foundation import AUTOSCALERS, ClusterSettings, NetworkSettings
 from infra.settings_operations import AuditSettings, CostSettings, RecoverySettings, StorageSettings
 
 PRODUCTION = frozenset({"prod", "prod-dr"})
@@ -66,14 +66,22 @@ def cluster(settings: ClusterSettings) -> Iterator[str]:
         else:
             if wide:
                 yield mistake("cluster.public_cidrs", cidr, "is wider than /16; name the networks of people")
-    for kind in settings.system_instance_types:
-        family, _, size = kind.partition(".")
-        if family not in SYSTEM_FAMILIES or size not in _SIZES:
-            yield mistake(
-                "cluster.system_instance_types",
-                kind,
-                f"not known; families are {', '.join(SYSTEM_FAMILIES)}, sizes {', '.join(_SIZES)}",
-            )
+    for key in ("system_instance_types", "serving_instance_types"):
+        for kind in getattr(settings, key):
+            family, _, size = kind.partition(".")
+            if family not in SYSTEM_FAMILIES or size not in _SIZES:
+                yield mistake(
+                    f"cluster.{key}",
+                    kind,
+                    f"not known; families are {', '.join(SYSTEM_FAMILIES)}, sizes {', '.join(_SIZES)}",
+                )
+    if not settings.autoscaler_image and settings.version not in AUTOSCALERS:
+        known = ", ".join(sorted(AUTOSCALERS))
+        yield mistake(
+            "cluster.autoscaler_image",
+            "",
+            f"no release is pinned for Kubernetes {settings.version} (pinned: {known}); name its image",
+        )
 
 
 def recovery(settings: RecoverySettings, *, environment: str, region: str) -> Iterator[str]:

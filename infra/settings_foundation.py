@@ -100,6 +100,13 @@ class RegistrySettings(Frozen):
     ] = 14
 
 
+AUTOSCALERS = {
+    "1.35": "sha256:aac369dc283927a623deb1af54696efcc722ae79255aa07788422e495bab887d",  # v1.35.2
+    "1.36": "sha256:461388d03eb5b55db58941ee7a81d9a619dd15302b01cbab9f5a9946715994b4",  # v1.36.1
+}
+"""Kubernetes version to the release of the Cluster Autoscaler that is made for it: digest of its image."""
+
+
 class ClusterSettings(Frozen):
     """The Kubernetes control plane and its system nodes."""
 
@@ -123,6 +130,26 @@ class ClusterSettings(Frozen):
     system_nodes: Annotated[
         int, Field(ge=2, le=20, description="System nodes; two at least, so that one may be lost.")
     ] = 2
+    serving_instance_types: Annotated[
+        list[str], Field(min_length=1, description="Instance types of the nodes of services, by preference.")
+    ] = ["m7i.large"]  # noqa: RUF012 - pydantic copies it for each instance
+    serving_nodes: Annotated[
+        int,
+        Field(
+            ge=2,
+            le=100,
+            description="Fewest nodes of services; the autoscaler makes them up to three times as many.",
+        ),
+    ] = 2
+    autoscaler_image: Annotated[
+        str,
+        Field(
+            pattern=IMAGE_PATTERN + "|^$",
+            description="Cluster Autoscaler of this Kubernetes version, by digest; one of registry.k8s.io is "
+            "pulled from the stack's own copy. Left out: the release that is pinned for the version, which "
+            "nobody has run here.",
+        ),
+    ] = ""
     deletion_protection: Annotated[
         bool, Field(description="Whether EKS refuses to delete the cluster; to be taken back knowingly.")
     ] = True
@@ -133,6 +160,13 @@ class ClusterSettings(Frozen):
             "all environments of a version, so a change is tried before production."
         ),
     ] = {}  # noqa: RUF012 - pydantic copies it for each instance
+
+    def autoscaler(self) -> str:
+        """Return the image of the autoscaler: the one that is named, or the release of the version."""
+        return (
+            self.autoscaler_image
+            or f"registry.k8s.io/autoscaling/cluster-autoscaler@{AUTOSCALERS[self.version]}"
+        )
 
 
 class PoolSettings(Frozen):

@@ -11,9 +11,10 @@ from infra.network_plan import Zone
 
 GATEWAYS = ("s3", "dynamodb")
 """Services with an endpoint that is a route; it costs nothing."""
-INTERFACES = ("ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "kms", "logs", "sts")
+INTERFACES = ("autoscaling", "ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "kms", "logs", "sts")
 """Services with an endpoint that is an address in each zone. What nodes and pods without a way to the
-internet need: to join (ec2, eks), to get images (ecr.*), identities (eks-auth, sts), keys, and to log."""
+internet need: to join (ec2, eks), to become more (autoscaling), to get images (ecr.*), identities (eks-auth,
+sts), keys, and to log."""
 HTTPS = 443
 FLOW_WINDOW_SECONDS = 60
 """Seconds that one flow record sums up: the shorter of the two that AWS offers."""

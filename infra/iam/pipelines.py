@@ -130,7 +130,9 @@ def boundary(scope: Scope) -> str:
 
 _UNBOUND = (
     "access-analyzer:ListAnalyzers",
+    "autoscaling:Describe*",
     "ec2:CreateVpc",
+    "ec2:GetInstanceTypesFromInstanceRequirements",
     "ecr:GetAuthorizationToken",
     "guardduty:ListDetectors",
     "iam:GetAccountAuthorizationDetails",

@@ -74,6 +74,48 @@ def system_workloads() -> list[WorkloadRole]:
     ]
 
 
+def autoscaler(scope: Scope) -> WorkloadRole:
+    """Return the role of the Cluster Autoscaler: see all groups, size those of this cluster's pools.
+
+    It cannot change how large a group may become, nor from what template its nodes are made.
+    """
+    return WorkloadRole(
+        name="cluster-autoscaler",
+        description="Adds nodes when pods wait for one, and takes away idle ones.",
+        namespace="autoscaler",
+        service_account="cluster-autoscaler",
+        statements=[
+            Statement(
+                # None of these knows a narrower resource (service authorisation reference).
+                sid="SeeGroupsAndTypes",
+                actions=[
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeAutoScalingInstances",
+                    "autoscaling:DescribeLaunchConfigurations",
+                    "autoscaling:DescribeScalingActivities",
+                    "autoscaling:DescribeTags",
+                    "ec2:DescribeImages",
+                    "ec2:DescribeInstanceTypes",
+                    "ec2:DescribeLaunchTemplateVersions",
+                    "ec2:GetInstanceTypesFromInstanceRequirements",
+                ],
+                resources=["*"],
+            ),
+            Statement(
+                sid="SeeNodeGroups", actions=["eks:DescribeNodegroup"], resources=[scope.node_groups("*")]
+            ),
+            Statement(
+                sid="SizeOwnGroups",
+                actions=["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"],
+                resources=[scope.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/eks-*")],
+                conditions={
+                    "StringEquals": {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{scope.cluster}": ["owned"]}
+                },
+            ),
+        ],
+    )
+
+
 def model_service(scope: Scope, service: str) -> WorkloadRole:
     """Return the role of a model service: its model in, its decisions out, features of one subject."""
     return WorkloadRole(

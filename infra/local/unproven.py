@@ -125,9 +125,10 @@ UNPROVEN = (
     ),
     Unproven(
         resource="aws:eks/nodeGroup:NodeGroup",
-        what="that nodes start from the template, join, and that the pool grows from zero",
+        what="that nodes start from the template, join, and that the pool grows from zero; the Cluster "
+        "Autoscaler is deployed here like everything else, but its pods are simulated and never decide",
         instead="the real scheduler puts GPU pods onto simulated nodes with the same label and taint; tests "
-        "compare labels, taints and the autoscaler's tags with the settings",
+        "compare labels, taints and the autoscaler's tags with the settings, and try the autoscaler's role",
     ),
     Unproven(
         resource="aws:eks/podIdentityAssociation:PodIdentityAssociation",

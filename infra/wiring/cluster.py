@@ -26,6 +26,12 @@ from infra.wiring import foundation, gpu
 
 SYSTEM_DISK_GIB = 50
 """Volume of a system node in GiB: the images of a dozen add-ons and their logs."""
+SYSTEM_GROWTH = 2
+"""Most system nodes, as a multiple of the fewest: while they are replaced, all of them once over."""
+SERVING_DISK_GIB = 100
+"""Volume of a node of services in GiB: images of 1 to 2 GiB, two releases of each while they roll."""
+SERVING_GROWTH = 3
+"""Most nodes of services, as a multiple of the fewest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,10 +154,19 @@ def build(
     system = PoolSettings(
         instance_types=wanted.system_instance_types,
         min_nodes=wanted.system_nodes,
-        max_nodes=wanted.system_nodes * 2,  # while nodes are replaced, all of them once over
+        max_nodes=wanted.system_nodes * SYSTEM_GROWTH,
         disk_gib=SYSTEM_DISK_GIB,
     )
-    pools = {"system": pool("system", system, has_gpu=False)}
+    serving = PoolSettings(
+        instance_types=wanted.serving_instance_types,
+        min_nodes=wanted.serving_nodes,
+        max_nodes=wanted.serving_nodes * SERVING_GROWTH,
+        disk_gib=SERVING_DISK_GIB,
+    )
+    pools = {
+        "serving": pool("serving", serving, has_gpu=False),
+        "system": pool("system", system, has_gpu=False),
+    }
     for name, wish in sorted(settings.gpu.pools.items()):
         pools[gpu.label(name)] = pool(gpu.label(name), wish, has_gpu=True)
     return Compute(cluster=cluster, node_role=node_role, pools=pools)
@@ -182,7 +197,7 @@ def workloads(
     """Build a role for each workload and give it to the workload's pods: services, add-ons, GPU training."""
     scope = foundation.scope(settings)
     roles = [workload_roles.model_service(scope, service) for service in sorted(settings.services)]
-    roles += workload_roles.system_workloads()
+    roles += [*workload_roles.system_workloads(), workload_roles.autoscaler(scope)]
     if settings.gpu.pools:
         roles.append(workload_roles.gpu_training(scope))
     built = {}

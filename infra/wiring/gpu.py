@@ -1,11 +1,8 @@
 """GPUs in the cluster: what pools offer, the namespace of GPU work and its gate, what runs on GPU nodes."""
 
-from collections.abc import Mapping
-
 import pulumi
 
-from infra import gpu_checks, mig_setup, naming
-from infra.components.encryption_key import EncryptionKey
+from infra import gpu_checks, mig_setup
 from infra.components.gpu_gate import GpuGate, GpuGateArgs
 from infra.components.gpu_system import (
     CAPABILITIES,
@@ -19,12 +16,12 @@ from infra.components.gpu_system import (
     GpuSystemArgs,
 )
 from infra.components.gpu_system_gate import GpuSystemGate, GpuSystemGateArgs
-from infra.components.image_registry import ImageRegistry, ImageRegistryArgs
 from infra.components.node_pool import Taint
 from infra.components.restricted_namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from infra.gpu_instances import INSTANCES, MIG_PROFILES, offer
 from infra.settings import Settings
 from infra.settings_foundation import PoolSettings
+from infra.wiring import copies
 
 TAINT = Taint(key="nvidia.com/gpu", value="present")
 """Keeps pods that did not ask for a GPU off the expensive nodes."""
@@ -33,8 +30,6 @@ CORES_PER_GPU, GIB_PER_GPU = 12, 48
 """Cores and memory for each GPU of the quota: what a g5.12xlarge has for each of its four."""
 MONITORING = "monitoring"
 """Namespace from which the exporter's metrics are fetched."""
-_FOREIGN = "nvcr.io/"
-"""Registry of NVIDIA, which nodes cannot reach: its images are copied into the stack's own registry."""
 
 
 def label(pool: str) -> str:
@@ -95,38 +90,6 @@ def gate(settings: Settings, opts: pulumi.ResourceOptions) -> GpuGate:
     )
 
 
-def image(settings: Settings, wanted: str) -> str:
-    """Return where nodes pull an image from: the stack's copy of NVIDIA's, or the image as it is given."""
-    if not wanted.startswith(_FOREIGN):
-        return wanted
-    name, _, digest = wanted.rsplit("/", 1)[-1].partition("@")
-    aws = settings.aws
-    copy = naming.repository(settings.environment, name, account_id=aws.account_id, region=aws.region)
-    return f"{copy}@{digest}"
-
-
-def copies(
-    settings: Settings, opts: pulumi.ResourceOptions, *, key: EncryptionKey
-) -> Mapping[str, ImageRegistry]:
-    """Build a repository for the copy of each of NVIDIA's images."""
-    wanted = (settings.gpu.device_plugin_image, settings.gpu.exporter_image)
-    names = sorted({one.rsplit("/", 1)[-1].partition("@")[0] for one in wanted if one.startswith(_FOREIGN)})
-    return {
-        name: ImageRegistry(
-            f"{name}-images",
-            ImageRegistryArgs(
-                repository_name=f"{naming.PROJECT}-{settings.environment}/{name}",
-                key_arn=key.arn,
-                account_id=settings.aws.account_id,
-                keep_images=settings.registry.keep_images,
-                untagged_days=settings.registry.untagged_days,
-            ),
-            opts,
-        )
-        for name in names
-    }
-
-
 def system(settings: Settings, opts: pulumi.ResourceOptions) -> GpuSystem:
     """Build what runs on GPU nodes, in the one namespace that is not restricted, and what narrows it."""
     nodes = sum(pool.max_nodes for pool in settings.gpu.pools.values())
@@ -142,9 +105,8 @@ def system(settings: Settings, opts: pulumi.ResourceOptions) -> GpuSystem:
         ),
         opts,
     )
-    images = [
-        image(settings, wanted) for wanted in (settings.gpu.device_plugin_image, settings.gpu.exporter_image)
-    ]
+    wanted = (settings.gpu.device_plugin_image, settings.gpu.exporter_image)
+    images = [copies.image(settings, one) for one in wanted]
     narrowed = GpuSystemGate(
         "gpu-system-gate",
         GpuSystemGateArgs(

@@ -128,7 +128,7 @@ def test_gpu_nodes_grow_from_zero_and_keep_others_away(record: Any) -> None:
     }
     gpu = pools["gpu-a10g"]
 
-    assert set(pools) == {"system", "gpu-a10g"}
+    assert set(pools) == {"serving", "system", "gpu-a10g"}
     assert gpu["scalingConfig"] == {"minSize": 0, "maxSize": 2, "desiredSize": 0}
     assert gpu["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
     assert gpu["labels"]["plinth.dev/pool"] == "gpu-a10g"
@@ -138,7 +138,7 @@ def test_gpu_nodes_grow_from_zero_and_keep_others_away(record: Any) -> None:
 def test_no_pod_reaches_a_node_s_identity_and_every_volume_is_encrypted(record: Any) -> None:
     templates = record.of_type("aws:ec2/launchTemplate:LaunchTemplate")
 
-    assert len(templates) == 2
+    assert len(templates) == 3
     for template in templates:
         assert template.inputs["metadataOptions"]["httpTokens"] == "required"
         assert template.inputs["metadataOptions"]["httpPutResponseHopLimit"] == 1

@@ -158,6 +158,7 @@ def test_an_autoscaler_knows_a_node_that_does_not_exist_yet(record: Any) -> None
         "gpu-mig": {"nvidia.com/mig-1g.5gb": "56", "ephemeral-storage": "200Gi"},
         "gpu-shared": {"nvidia.com/gpu.shared": "4", "ephemeral-storage": "200Gi"},
         "gpu-whole": {"nvidia.com/gpu": "4", "ephemeral-storage": "300Gi"},
+        "serving": {},
         "system": {},
     }
     for name in ("gpu-mig", "gpu-shared", "gpu-whole"):

@@ -32,9 +32,10 @@ def test_every_service_has_a_repository(settings, run_program, service) -> None:
     from infra import program, providers  # noqa: PLC0415
 
     record = run_program(lambda: program.build(settings, providers.build(settings)))
-    (found,) = record.of_type("aws:ecr/repository:Repository")
+    made = {one.inputs["name"]: one for one in record.of_type("aws:ecr/repository:Repository")}
 
-    assert found.inputs["name"] == f"plinth-local/{service}"
+    assert set(made) == {f"plinth-local/{service}", "plinth-local/cluster-autoscaler"}
+    found = made[f"plinth-local/{service}"]
     assert found.inputs["imageTagMutability"] == "IMMUTABLE"
     assert found.inputs["imageScanningConfiguration"] == {"scanOnPush": True}
     assert found.inputs["encryptionConfigurations"][0]["encryptionType"] == "KMS"

@@ -48,7 +48,10 @@ MAY_IMPORT = {
     },
     # What a service shows in the cluster is its readiness contract, which lies with the service.
     "infra/wiring/readiness.py": {"infra.local.paths", "infra.naming", "services.readiness"},
-    "infra/components": {"infra.iam", "infra.naming", "infra.network_plan", "infra.node_daemon"},
+    "infra/components": {
+        "infra.autoscaler_pod", "infra.iam", "infra.naming", "infra.network_plan", "infra.node_daemon",
+    },
+    "infra/autoscaler_pod.py": {"infra.node_daemon"},
     "infra/node_daemon.py": {"infra.naming"},
     "infra/mig_setup.py": set(),
     "infra/policy_settings.py": {"infra.settings", "policies.core"},

@@ -41,6 +41,7 @@ TOKENS = {
     "Duty": "plinth:identity:Duty",
     "ServiceRole": "plinth:identity:ServiceRole",
     "WorkflowTrust": "plinth:identity:WorkflowTrust",
+    "ClusterAutoscaler": "plinth:platform:ClusterAutoscaler",
     "ClusterDutyRoles": "plinth:platform:ClusterDutyRoles",
     "UseAlarm": "plinth:audit:UseAlarm",
     "EksCluster": "plinth:cluster:EksCluster",

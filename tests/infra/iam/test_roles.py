@@ -28,7 +28,11 @@ SCOPE = Scope(
 DUTIES = {role.duty: role.policy() for role in [*roles.people(SCOPE), *pipelines.pipelines(SCOPE)]}
 WORKLOADS = {
     role.name: role.policy() or ""
-    for role in [workload_roles.model_service(SCOPE, "credit-risk"), workload_roles.gpu_training(SCOPE)]
+    for role in [
+        workload_roles.autoscaler(SCOPE),
+        workload_roles.model_service(SCOPE, "credit-risk"),
+        workload_roles.gpu_training(SCOPE),
+    ]
 }
 POLICIES = DUTIES | WORKLOADS
 BOUNDARY = pipelines.boundary(SCOPE)
@@ -38,6 +42,9 @@ GPU_GROUP = f"arn:aws:eks:{REGION}:{ACCOUNT}:nodegroup/plinth-prod/gpu-a10g/1"
 TEMPLATE = f"arn:aws:ec2:{REGION}:{ACCOUNT}:launch-template/lt-1"
 CLUSTER = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/plinth-prod"
 NODE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/plinth-prod-node"
+SCALED = SCOPE.arn("autoscaling", "autoScalingGroup:1:autoScalingGroupName/eks-gpu-a10g-1")
+SCALED_BY = {"aws:ResourceTag/k8s.io/cluster-autoscaler/plinth-prod": "owned"}
+OTHERS = {"aws:ResourceTag/k8s.io/cluster-autoscaler/plinth-dev": "owned"}
 OWN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/plinth-prod-new"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/plinth-prod"
 TO_EKS = {"iam:PassedToService": "eks.amazonaws.com"}
@@ -109,6 +116,9 @@ ALLOWED: list[tuple[str, str, str, Context]] = [
     ("serve-credit-risk", "s3:PutObject", obj("decisions", "credit-risk/1"), {}),
     ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-features", {}),
     ("gpu-training", "s3:GetObject", obj("data"), {}),
+    ("cluster-autoscaler", "autoscaling:SetDesiredCapacity", SCALED, SCALED_BY),
+    ("cluster-autoscaler", "autoscaling:DescribeAutoScalingGroups", "*", {}),
+    ("cluster-autoscaler", "eks:DescribeNodegroup", GPU_GROUP, {}),
 ]
 REFUSED: list[tuple[str, str, str, Context]] = [
     # The GPU pool: nobody but the operator resizes it, and nobody passes or starts anything else.
@@ -120,6 +130,13 @@ REFUSED: list[tuple[str, str, str, Context]] = [
     ("ci-preview", "eks:UpdateNodegroupConfig", GPU_GROUP, {}),
     ("ci-preview", "iam:PassRole", NODE_ROLE, TO_EKS),
     ("gpu-training", "eks:UpdateNodegroupConfig", GPU_GROUP, {}),
+    # What scales the pools stays between their ends, and leaves other clusters' groups alone.
+    ("cluster-autoscaler", "eks:UpdateNodegroupConfig", GPU_GROUP, {}),
+    ("cluster-autoscaler", "autoscaling:UpdateAutoScalingGroup", SCALED, SCALED_BY),
+    ("cluster-autoscaler", "autoscaling:SetDesiredCapacity", SCALED, OTHERS),
+    ("cluster-autoscaler", "autoscaling:TerminateInstanceInAutoScalingGroup", SCALED, {}),
+    ("cluster-autoscaler", "ec2:RunInstances", SCOPE.arn("ec2", "instance/*"), {}),
+    ("cluster-autoscaler", "iam:PassRole", NODE_ROLE, TO_EKS),
     ("operator", "iam:PassRole", NODE_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
     ("operator", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/plinth-prod-ci-deploy", TO_EKS),
     ("operator", "ec2:CreateLaunchTemplateVersion", TEMPLATE, {"aws:ResourceTag/plinth:pool": "system"}),
