@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from infra.settings_base import NAME_RULE
+
 _SECRET_WORDS = ("secret", "password", "passphrase", "token", "private_key", "access_key")
 _SHOWN_LENGTH = 60  # characters; enough to recognise the value, short enough for one line
 
@@ -33,7 +35,8 @@ def _line(issue: Any, model: type[BaseModel], prefix: str) -> str:
         shown = shown if len(shown) <= _SHOWN_LENGTH else shown[: _SHOWN_LENGTH - 1] + "…"
     if kind == "extra_forbidden":
         return f"{prefix}{key}: unknown key (value {shown}); {_allowed(issue['loc'][:-1], model)}"
-    message = issue["msg"].removeprefix("Value error, ")
+    message = NAME_RULE if issue["loc"][-1:] == ("[key]",) else issue["msg"].removeprefix("Value error, ")
+    key = key.removesuffix(".[key]")
     return f"{prefix}{key}: {shown} is not allowed: {message}"
 
 

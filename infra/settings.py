@@ -4,9 +4,8 @@
 only reader of ``pulumi.Config``; everything else takes a :class:`Settings`.
 """
 
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -27,11 +26,11 @@ from infra.settings_foundation import (
     RegistrySettings,
 )
 from infra.settings_operations import AuditSettings, CostSettings, RecoverySettings, StorageSettings
+from infra.settings_sources import RELEASES_VARIABLE, all_config, decode, known_stacks, read_releases
 from infra.settings_tokens import TOKENS_VARIABLE, TokenSettings, read_tokens
 
 Environment = Literal["local", "dev", "staging", "prod", "prod-dr"]
 ENVIRONMENTS: tuple[Environment, ...] = ("local", "dev", "staging", "prod", "prod-dr")
-RELEASES_VARIABLE = "PLINTH_RELEASES"
 
 
 class AwsSettings(Frozen):
@@ -199,8 +198,8 @@ class Settings(Frozen):
         """
         stack = pulumi.get_stack()
         raw = {
-            key.removeprefix(f"{PROJECT}:"): _decode(value)
-            for key, value in _all_config().items()
+            key.removeprefix(f"{PROJECT}:"): decode(value)
+            for key, value in all_config().items()
             if key.startswith(f"{PROJECT}:")
         }
         return cls.parse(raw, stack=stack, environ=os.environ)
@@ -220,7 +219,7 @@ class Settings(Frozen):
             raise SettingsError(
                 f"There is no stack '{stack}'.",
                 where=where,
-                fix=f"Use one of: {', '.join(_known_stacks(path.parent)) or 'none yet'}.",
+                fix=f"Use one of: {', '.join(known_stacks(path.parent)) or 'none yet'}.",
             ) from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise SettingsError(
@@ -251,14 +250,14 @@ class Settings(Frozen):
         values = {"environment": stack, **raw}
         releases_file = environ.get(RELEASES_VARIABLE)
         if "releases" not in values and releases_file:
-            values["releases"] = _read_releases(Path(releases_file))
+            values["releases"] = read_releases(Path(releases_file))
         tokens_file = environ.get(TOKENS_VARIABLE)
         if "tokens" not in values and tokens_file:
             values["tokens"] = read_tokens(Path(tokens_file))
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            lines = describe(error, cls, prefix=f"{PROJECT}:")
+            lines = [*describe(error, cls, prefix=f"{PROJECT}:"), *cls._beside(values, error)]
         else:
             lines = settings.mistakes()
             if not lines:
@@ -270,59 +269,50 @@ class Settings(Frozen):
             fix="Correct the keys above; stacks/README.md lists every key with its meaning and range.",
         )
 
-    def mistakes(self) -> list[str]:
-        """Return what does not fit together, one line for each mistake."""
-        return [
-            *settings_checks.network(self.network, environment=self.environment, region=self.aws.region),
-            *settings_checks.contracts(self.contracts, emulated=self.aws.emulated),
-            *settings_checks.cluster(self.cluster),
-            *gpu_checks.pools(self.gpu),
-            *gpu_checks.cost(self.gpu, self.cost, region=self.aws.region),
-            *settings_checks.recovery(self.recovery, environment=self.environment, region=self.aws.region),
-            *settings_checks.cost(self.cost, environment=self.environment),
-            *settings_checks.records(
-                environment=self.environment, owner=self.owner, storage=self.storage, audit=self.audit
+    @classmethod
+    def _beside(cls, values: Mapping[str, Any], error: ValidationError) -> list[str]:
+        """Return what does not fit together in the parts that can be read, so that one look tells all."""
+        broken = frozenset(str(issue["loc"][0]) for issue in error.errors() if issue["loc"])
+        # The releases of services that cannot be read would be those of unknown ones.
+        left_out = broken | ({"releases"} if "services" in broken else set())
+        rest = {key: value for key, value in values.items() if key not in left_out}
+        try:
+            return cls.model_validate({**_STAND_INS, **rest}).mistakes(broken)
+        except ValidationError:
+            return []  # said already
+
+    def mistakes(self, unreadable: frozenset[str] = frozenset()) -> list[str]:
+        """Return what does not fit together, one line for each mistake.
+
+        Args:
+            unreadable: Parts of the tree that are no settings but stand-ins; what needs them is not judged.
+        """
+        where, region = self.environment, self.aws.region
+        found: list[tuple[set[str], Iterable[str]]] = [
+            ({"network", "aws"}, settings_checks.network(self.network, environment=where, region=region)),
+            (
+                {"contracts", "aws"},
+                settings_checks.contracts(self.contracts, emulated=self.aws.emulated),
+            ),
+            ({"cluster"}, settings_checks.cluster(self.cluster)),
+            ({"gpu"}, gpu_checks.pools(self.gpu)),
+            ({"gpu", "cost", "aws"}, gpu_checks.cost(self.gpu, self.cost, region=region)),
+            ({"recovery", "aws"}, settings_checks.recovery(self.recovery, environment=where, region=region)),
+            ({"cost"}, settings_checks.cost(self.cost, environment=where)),
+            (
+                {"owner", "storage", "audit"},
+                settings_checks.records(
+                    environment=where, owner=self.owner, storage=self.storage, audit=self.audit
+                ),
             ),
         ]
+        return [line for needed, lines in found if not needed & unreadable for line in lines]
 
 
-def _known_stacks(folder: Path) -> list[str]:
-    return sorted(p.name.removeprefix("Pulumi.").removesuffix(".yaml") for p in folder.glob("Pulumi.*.yaml"))
-
-
-def _all_config() -> dict[str, Any]:
-    """Return every key of the stack, so that a misspelt one is found and not silently ignored."""
-    from pulumi.runtime.config import CONFIG, get_config_env  # noqa: PLC0415 - not public, kept in one place
-
-    return dict(CONFIG.get()) or get_config_env()
-
-
-def _decode(value: Any) -> Any:
-    """Turn the engine's flat strings back into what the YAML said."""
-    if not isinstance(value, str):
-        return value
-    if value[:1] in "{[":
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    if value in {"true", "false"}:
-        return value == "true"
-    return value
-
-
-def _read_releases(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(
-            f"{RELEASES_VARIABLE} names a file that does not exist.",
-            where=str(path),
-            fix="Run './plinth up', which builds the services and writes it.",
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"The releases file is not valid JSON: {error}",
-            where=str(path),
-            fix="Remove it and run './plinth up', which writes it anew.",
-        ) from None
+_STAND_INS: Mapping[str, Any] = {
+    "owner": "unknown",
+    "cost_centre": "unknown",
+    "aws": {"account_id": "000000000000", "region": "eu-central-1"},
+    "gateway": {"domain": "unknown.example.com"},
+}
+"""What stands for a part that must be there and cannot be read, while the others are compared."""

@@ -5,6 +5,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
+NAME_RULE = (
+    "a name has 2 to 32 lower-case letters, digits and dashes: it becomes part of names that AWS limits"
+)
 REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-\d$"
 IMAGE_PATTERN = r"^[a-z0-9][a-z0-9./_-]*@sha256:[0-9a-f]{64}$"
 

@@ -37,7 +37,10 @@ def network(settings: NetworkSettings, *, environment: str, region: str) -> Iter
         public_subnets=settings.nat_gateways(),
         apart_from=[*settings.apart_from, settings.service_cidr],
     ):
-        yield mistake("network", settings.cidr, reason)
+        if f"region {region} are not known" in reason:
+            yield mistake("aws.region", region, reason)
+        else:
+            yield mistake("network", settings.cidr, reason)
     try:
         services = IPv4Network(settings.service_cidr)
     except ValueError:

@@ -17,7 +17,8 @@ from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
 from infra.preview.report import Report
-from infra.settings import RELEASES_VARIABLE, Settings
+from infra.settings import Settings
+from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
 from policies import changes as rules
 from policies.procedure import control_of

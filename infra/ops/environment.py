@@ -14,7 +14,8 @@ from infra.ops import state_backend
 from infra.ops.releases import releases_file
 from infra.ops.state import backend_dir
 from infra.policy_settings import policy_settings
-from infra.settings import RELEASES_VARIABLE, Settings
+from infra.settings import Settings
+from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
 from policies.pulumi_pack import pack_config
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from infra.errors import Exit, SettingsError
 from infra.local.paths import repo_root
-from infra.settings import RELEASES_VARIABLE, Settings
+from infra.settings import Settings
+from infra.settings_sources import RELEASES_VARIABLE
 
 FIVE_MISTAKES = """\
 config:

@@ -72,6 +72,62 @@ def test_all_of_production_s_mistakes_are_told_at_once() -> None:
         Settings.parse(wrong, stack="prod", environ={})
 
 
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("owner", {"owner": "nobody"}, "production needs a team that answers for it"),
+    ("network", {"network": {"cidr": "10.40.0.0/16", "apart_from": ["10.40.128.0/17"]}}, "overlap"),
+    ("network", {"network": {"cidr": "10.40.0.0/24", "private_prefix": 25}}, "10.40.0.0/24"),
+    ("aws.region", {"aws": {**PRODUCTION["aws"], "region": "xx-nowhere-9"}}, "xx-nowhere-9"),
+    ("cluster.system_instance_types", {"cluster": {"system_instance_types": ["m99.huge"]}}, "families are"),
+    ("gpu.pools.big", {"gpu": {"pools": {"big": {"instance_types": ["q7.large"]}}}}, "not a known GPU type"),
+    (
+        "gpu.pools.big",
+        {"gpu": {"pools": {"big": {"instance_types": ["g5.48xlarge"], "max_nodes": 50}}}},
+        "budget",
+    ),
+    ("cost.alert_addresses", {"cost": {}}, "production needs somebody who is told"),
+    ("recovery.region", {"recovery": {"region": "mars"}}, '"mars" is not allowed'),
+    ("services", {"services": {"x" * 33: {}}}, "2 to 32 lower-case letters"),
+]
+"""Each kind of bad input that a stack file can hold: part of the key, the change, part of what is said."""
+
+
+@pytest.mark.parametrize(("key", "changed", "told"), WRONG)
+def test_bad_input_is_refused_with_key_value_reason_and_fix(
+    key: str, changed: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse({**PRODUCTION, **changed}, stack="prod", environ={})
+
+    (line, *_) = [line for line in str(caught.value).splitlines() if f"plinth:{key}" in line]
+    assert told in line
+    assert "Correct the keys above" in str(caught.value)
+
+
+def test_bad_input_of_every_kind_is_told_all_together() -> None:
+    """What cannot be read at all does not hide what does not fit together."""
+    wrong = dict(PRODUCTION)
+    for _, changed, _ in WRONG:
+        for section, value in changed.items():
+            before = wrong.get(section)
+            merged = {**before, **value} if isinstance(before, dict) else value
+            wrong[section] = merged
+    wrong["gpu"] = {
+        "pools": {
+            "big": {"instance_types": ["g5.48xlarge"], "max_nodes": 50},
+            "odd": {"instance_types": ["q7.large"]},
+        }
+    }
+    wrong["cost"] = {}
+    wrong["aws"] = PRODUCTION["aws"]  # an unknown region alone leaves nothing to compare networks with
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse(wrong, stack="prod", environ={})
+
+    lines = [line.strip(" -").split(": ")[0] for line in str(caught.value).splitlines()[1:]]
+    sections = {line.removeprefix("plinth:").split(".")[0] for line in lines if line.startswith("plinth:")}
+    assert sections == {"owner", "network", "cluster", "gpu", "cost", "recovery", "services"}
+
+
 def test_a_stack_that_is_not_production_may_do_with_less() -> None:
     settings = Settings.parse(
         {**PRODUCTION, "recovery": {}, "cost": {}, "audit": {"posture": False}}, stack="dev", environ={}

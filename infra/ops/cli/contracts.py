@@ -142,7 +142,7 @@ def contract_key(
 def settings_of(stack: str) -> "Settings":
     """Return the settings of a stack with what was built for it, where anything was."""
     from infra.ops import changes, emulated, releases
-    from infra.settings import RELEASES_VARIABLE
+    from infra.settings_sources import RELEASES_VARIABLE
 
     file = releases.releases_file(stack)
     environ = {RELEASES_VARIABLE: str(file)} if file.exists() else {}
