@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from infra.preview.stream import Preview, Step
-from infra.preview.values import Difference, differences
+from infra.preview.stream import SECRET, Preview, Step
+from infra.preview.values import Difference, at, differences
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 _UNCHANGED = frozenset({"same", "read", "refresh", "import-same"})
@@ -149,11 +149,12 @@ def _told(old: Mapping[str, Any], new: Mapping[str, Any], paths: Mapping[str, st
     known = {_root(one.path) for one in found}
     for path in sorted(paths):
         if _root(path) not in known and not path.startswith("__"):
+            secret = SECRET in (at(old, path), at(new, path))  # both sides look alike then
             yield Difference(
                 path=path,
                 name=_root(path),
-                old="as it is",
-                new="changed outside the inputs",
+                old=SECRET if secret else "as it is",
+                new=SECRET if secret else "changed outside the inputs",
                 was_set=paths[path].startswith(("update", "delete")),
                 is_set=not paths[path].startswith("delete"),
             )

@@ -147,6 +147,8 @@ def mask_all(value: Any) -> Any:
 
 def _assigned(found: re.Match[str]) -> str:
     name, value = found[1], found[2]
+    if name == f"{value[:1].lower()}{value[1:]}:":  # a type token, such as aws:secretsmanager/secret:Secret
+        return found[0]
     bare = re.sub(r"[\"'\s:=]", "", name)
     if not is_secret_name(bare.rsplit(".", 1)[-1]) or value.strip("\"'") in (
         "",

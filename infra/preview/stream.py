@@ -11,6 +11,8 @@ from infra.errors import PlinthError
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes for a value that is known only after the change (sdk/go/common/resource/plugin)."""
 SECRET = "[secret]"  # noqa: S105 - the engine's mark for one
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - its mark for a wrapped one
 _MARK = "plinthRecording"
 _NOT_COUNTED = frozenset(
     {"create-replacement", "delete-replaced", "discard-replaced", "remove-pending-replace"}
@@ -179,11 +181,20 @@ def _state(raw: Any) -> State | None:
         return None
     state = _mapping(raw)
     return State(
-        inputs=_mapping(state.get("inputs") or {}),
+        inputs=_mapping(_readable(state.get("inputs") or {})),
         parent=str(state.get("parent") or ""),
         protect=bool(state.get("protect")),
         retain=bool(state.get("retainOnDelete")),
     )
+
+
+def _readable(value: Any) -> Any:
+    """Return a value with the engine's mark in the place of each secret, which it wraps in an object."""
+    if isinstance(value, Mapping):
+        if value.get(_SIGNATURE) == _SECRET_SIGNATURE:
+            return SECRET
+        return {key: _readable(inner) for key, inner in value.items()}
+    return [_readable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _verdict(raw: Mapping[str, Any]) -> Verdict:

@@ -157,6 +157,23 @@ def test_a_name_that_only_sounds_like_it_hides_nothing(name: str) -> None:
     assert not is_secret_name(name)
 
 
+def test_what_the_engine_wraps_as_a_secret_is_one_word_in_every_form() -> None:
+    wrapped = {
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+        "ciphertext": "v1:cipher",
+    }
+    before, after = (
+        {"data": {"x": "1", "y": wrapped}},
+        {"data": {"x": "2", "y": {**wrapped, "ciphertext": "v1:ciphered"}}},
+    )
+    made = [[event("create", None, before)], [event("update", before, after)]]
+
+    for preview in made:
+        for form, written in forms(preview).items():
+            assert "4dabf181" not in written, form
+            assert "v1:cipher" not in written, form
+
+
 def test_what_a_kubernetes_secret_holds_is_never_shown() -> None:
     inputs = {"kind": "Secret", "data": {"harmless": "YQ=="}, "stringData": {"x": "plain"}}
 
@@ -177,6 +194,16 @@ def test_names_and_values_of_this_project_stay_readable(stack: str) -> None:
             hidden |= found - set(re.findall(r"[^\s\"]+", after))
 
     assert len(hidden) <= len(words) / 500, hidden  # digests without a prefix look like keys
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["aws:secretsmanager/secretVersion:SecretVersion", "aws:secretsmanager/secret:Secret", "x:y/token:Token"],
+)
+def test_types_of_resources_stay_readable(token: str) -> None:
+    assert mask(token) == token
+    assert mask(f"Resource type '{token}' not found.") == f"Resource type '{token}' not found."
+    assert "hunter2" not in mask(f"{token} secret:hunter2")
 
 
 def test_the_source_of_this_project_is_no_secret() -> None:

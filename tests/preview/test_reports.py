@@ -78,6 +78,7 @@ def test_the_dangerous_stands_first(name: str) -> None:
         ("compute-open-to-the-world", Level.CRITICAL, ["0.0.0.0/0 can reach it on port 22"]),
         ("compute-network-replaced", Level.HIGH, ["downtime"]),
         ("compute-gpu-pool-grows", Level.NONE, ["scalingConfig.maxSize: 2 → 16"]),
+        ("identity-secret-changed", Level.NONE, ["endpoint: changes; its value is secret"]),
         ("cluster-nothing", Level.NONE, []),
         ("cluster-service-gone", Level.HIGH, ["downtime"]),
         ("cluster-namespace-gone", Level.CRITICAL, ["data loss"]),
@@ -117,7 +118,7 @@ def test_a_mandatory_message_that_quotes_a_waiver_is_a_refusal() -> None:
     assert any("mandatory" in reason for reason in made.refusals)
 
 
-@pytest.mark.parametrize("name", ["cluster-secret-in-plain-text"])
+@pytest.mark.parametrize("name", ["cluster-secret-in-plain-text", "identity-secret-changed"])
 def test_secrets_of_the_recorded_programs_show_nowhere(name: str) -> None:
     made = expected.made(name)
     for render in (text.render, markdown.render, page.render, data.render, picture.draw):

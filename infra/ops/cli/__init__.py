@@ -1,10 +1,13 @@
 """The command line. Each command parses, calls one module, and prints; nothing else lives here."""
 
 import contextlib
+import inspect
 import os
 import signal
 import sys
 import traceback
+
+import typer
 
 from infra.errors import Exit, PlinthError, Stopped
 from infra.local.paths import home
@@ -51,6 +54,23 @@ __all__ = [
     "trust",
     "upkeep",
 ]
+
+
+def _reflow(group: typer.Typer) -> None:
+    """Let help fill the reader's terminal: lines of a paragraph are joined, paragraphs stay."""
+    for command in group.registered_commands:
+        told = inspect.getdoc(command.callback) if command.callback else None
+        if told:
+            paragraphs = (
+                part if part.startswith((" ", "-")) else " ".join(part.split()) for part in told.split("\n\n")
+            )
+            command.help = "\n\n".join(paragraphs)
+    for inner in group.registered_groups:
+        if inner.typer_instance:
+            _reflow(inner.typer_instance)
+
+
+_reflow(app)
 
 
 def main() -> None:

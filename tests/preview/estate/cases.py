@@ -145,7 +145,6 @@ RECORDED: dict[str, dict[str, Any]] = {
     },
     "identity-unknown-policy": {"group": "identity", "unknown": True},
     "identity-secret-changed": {"group": "identity", "token": "second-made-up-token"},
-    "identity-secret-in-the-program": {"group": "identity", "written": "third-made-up-password"},
     "identity-topic-policy-gone": {"group": "identity", "without": ["alerts-policy"]},
     # Compute.
     "compute-gpu-pool-grows": _pool(min=4, max=16),

@@ -192,13 +192,6 @@ def identity(case: dict[str, Any], opts: Opts) -> None:
         ),
         opts=opts.one(),
     )
-    if case.get("written"):
-        kept = aws.secretsmanager.Secret(
-            "database", name="small-database", kms_key_id=key.arn, opts=opts.one()
-        )
-        aws.secretsmanager.SecretVersion(
-            "database-value", secret_id=kept.id, secret_string=case["written"], opts=opts.one()
-        )
     if wanted(case, "alerts-policy"):
         aws.sns.TopicPolicy(
             "alerts-policy",
