@@ -146,8 +146,8 @@ class ClusterSettings(Frozen):
         Field(
             pattern=IMAGE_PATTERN + "|^$",
             description="Cluster Autoscaler of this Kubernetes version, by digest; one of registry.k8s.io is "
-            "pulled from the stack's own copy. Left out: the release that is pinned for the version, which "
-            "nobody has run here.",
+            "pulled from the stack's own copy. Left out: the release that AUTOSCALERS in "
+            "infra/settings_foundation.py pins for the version; nobody has run it here.",
         ),
     ] = ""
     deletion_protection: Annotated[

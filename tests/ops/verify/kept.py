@@ -218,7 +218,8 @@ def _pools(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
         "public_addresses": [],
         "tagged": ["instance", "volume"],
     }
-    yield "system", {"pool": "system", "gpu": False, "remote_access": [], "template": template}
+    for plain in ("serving", "system"):
+        yield plain, {"pool": plain, "gpu": False, "remote_access": [], "template": template}
     for name, wish in settings.gpu.pools.items():
         pool = f"gpu-{name}"
         yield (

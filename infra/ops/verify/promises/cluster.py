@@ -16,7 +16,7 @@ def _cluster(_: Settings) -> Sequence[Selector]:
 
 
 def _pools(settings: Settings) -> list[Selector]:
-    return [{"pool": "system"}, *_gpu_pools(settings)]
+    return [{"pool": "serving"}, {"pool": "system"}, *_gpu_pools(settings)]
 
 
 def _gpu_pools(settings: Settings) -> list[Selector]:
