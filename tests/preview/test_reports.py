@@ -5,6 +5,8 @@ import json
 import expected
 import pytest
 
+from infra.errors import RefusedError
+from infra.ops import reports
 from infra.preview import data, markdown, page, picture, report, stream, text
 from infra.preview.levels import Level
 from infra.preview.report import Judged, Report
@@ -152,6 +154,12 @@ def test_an_environment_beyond_its_budget_is_refused() -> None:
 
     assert any("budget" in reason for reason in made.refusals)
     assert json.loads(data.render(made))["accepted"] is False
+
+
+def test_a_preview_beyond_its_budget_is_refused_by_the_command_too() -> None:
+    reports.require_budget(expected.made("storage-tags-only"))
+    with pytest.raises(RefusedError, match=r"would cost [\d,.]+ USD, and its budget is 3,000 USD"):
+        reports.require_budget(expected.made("compute-gpu-pool-other-type"))
 
 
 def many(times: int) -> Report:
