@@ -133,7 +133,6 @@ class _World:
             "type": "http",
             "method": "POST",
             "path": "/decisions",
-            "root_path": "",
             "headers": [(b"content-type", b"application/json")],
         }
         try:

@@ -8,14 +8,13 @@ reason in the log. What a request passes stands in ``readiness/api.py``, how it 
 import bentoml
 
 from services.credit_risk.answering import HOSTED
-from services.readiness.api import Hidden
-from services.readiness.hosting import BENTO, PAGES, Process, schema_shown
+from services.readiness.fronting import fronted
+from services.readiness.hosting import Process
 
 PROCESS = Process(HOSTED)
 
 
-@bentoml.asgi_app(PROCESS.api, path="/v1")
-@bentoml.service(name=HOSTED.service.name, **BENTO)
+@fronted(PROCESS)
 class CreditRisk:
     """Decides on a credit application: approve, refer to a person, or decline."""
 
@@ -31,7 +30,3 @@ class CreditRisk:
     def stop(self) -> None:
         """Seal and ship the decision log."""
         PROCESS.stop()
-
-
-if not schema_shown():
-    CreditRisk.add_asgi_middleware(Hidden, shown=PAGES)  # type: ignore[attr-defined]  # asgi_app() forgets it

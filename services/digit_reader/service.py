@@ -1,20 +1,19 @@
 """The HTTP service: one worker, one verified model; what it cannot read goes to a person.
 
-What a request passes stands in ``readiness/api.py``, how it is decided in ``readiness/decisions.py``, what
-is special here in ``answering.py``.
+What a request passes stands in ``readiness/api.py``, how it is decided in
+``readiness/decisions.py``, what is special here in ``answering.py``.
 """
 
 import bentoml
 
 from services.digit_reader.answering import HOSTED
-from services.readiness.api import Hidden
-from services.readiness.hosting import BENTO, PAGES, Process, schema_shown
+from services.readiness.fronting import fronted
+from services.readiness.hosting import Process
 
 PROCESS = Process(HOSTED)
 
 
-@bentoml.asgi_app(PROCESS.api, path="/v1")
-@bentoml.service(name=HOSTED.service.name, **BENTO)
+@fronted(PROCESS)
 class DigitReader:
     """Reads a digit, or says that a person has to look."""
 
@@ -30,7 +29,3 @@ class DigitReader:
     def stop(self) -> None:
         """Seal and ship the decision log."""
         PROCESS.stop()
-
-
-if not schema_shown():
-    DigitReader.add_asgi_middleware(Hidden, shown=PAGES)  # type: ignore[attr-defined]  # asgi_app() forgets it

@@ -94,7 +94,7 @@ def _error(insight: Insight, model: Any, rows: npt.NDArray[np.float32]) -> float
         found: npt.NDArray[np.float32] = served.run([OUTPUT], {INPUT: some})[0]
         return found
 
-    assessed = insight.assess(rows.tolist(), outputs, coverage=COVERAGES[-1])
-    sums = [one.base + sum((one.explanation or {}).values()) for one in assessed]
-    likelier = np.asarray([one.likelier for one in assessed], dtype=np.float64)
-    return float(np.abs(np.asarray(sums) - log_odds(likelier)).max())
+    chances = np.asarray(outputs(rows), dtype=np.float64)
+    terms = insight.terms(rows.astype(np.float64), chances, outputs)
+    sums = terms.bases + terms.values.sum(axis=1)
+    return float(np.abs(sums - log_odds(chances.max(axis=1))).max())

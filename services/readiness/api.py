@@ -6,18 +6,19 @@ does neither. Each refusal names the rule, never the value; each answer carries 
 """
 
 import asyncio
-import json
 import logging
 import re
-import uuid
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from services.readiness import metrics
 from services.readiness.decisions import Decisions, UnavailableError
+from services.readiness.randomness import random_hex
 from services.readiness.refusals import Refusal, named_problems, parse_body
 from services.readiness.security import RateLimit, TokenRefusedError, Tokens
 
@@ -35,6 +36,7 @@ MOST_IN_PROGRESS = 1500
 second and a half, well below the gateway's ten."""
 
 RETRY_AFTER_SECONDS = 2
+REQUEST_ID_BYTES = 16
 
 DECIDE_SCOPE, MODEL_SCOPE = "decisions:write", "model:read"
 
@@ -76,11 +78,12 @@ class Api:
         service: Name of the service, for the metrics.
         endpoints: Returns what to serve; asked once, with the first request, since an application is put
             together before the process knows its environment.
+        prefix: What paths begin with.
     """
 
-    def __init__(self, service: str, endpoints: Callable[[], Endpoints]) -> None:
-        """Keep both."""
-        self.service = service
+    def __init__(self, service: str, endpoints: Callable[[], Endpoints], *, prefix: str = "") -> None:
+        """Keep them."""
+        self.service, self._prefix = service, prefix
         self._make = endpoints
         self._made: Endpoints | None = None
         self._in_progress = 0
@@ -99,8 +102,11 @@ class Api:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         # An id from outside goes into logs, so only a plain one is taken over.
-        request = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request = given if _REQUEST_ID.fullmatch(given) else random_hex(REQUEST_ID_BYTES)
         self._in_progress += 1
+        started = time.perf_counter()
+        running = metrics.child(metrics.IN_PROGRESS, self.service)
+        running.inc()
         try:
             status, content, extra = await self._route(scope, headers, receive, request)
         except Refusal as refusal:
@@ -115,7 +121,10 @@ class Api:
             status, content, extra = 500, _body("This is a defect of the service.", "defect", request), {}
         finally:
             self._in_progress -= 1
-        body = json.dumps(content, separators=(",", ":")).encode()
+            running.dec()
+        metrics.child(metrics.REQUESTS, self.service, str(status)).inc()
+        metrics.child(metrics.REQUEST_SECONDS, self.service).observe(time.perf_counter() - started)
+        body = to_json(content)
         lines = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
@@ -129,7 +138,7 @@ class Api:
     async def _route(
         self, scope: "Scope", headers: dict[bytes, bytes], receive: "Receive", request: str
     ) -> tuple[int, dict[str, Any], dict[str, str]]:
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = scope["path"].removeprefix(self._prefix)
         allowed = {"/decisions": "POST", "/model": "GET"}
         if self.endpoints.openapi is not None:
             allowed["/openapi.json"] = "GET"
@@ -221,31 +230,6 @@ class Api:
         if refusal.problems:
             content["problems"] = [{"field": p["field"], "problem": p["problem"]} for p in refusal.problems]
         return refusal.status, content, refusal.headers
-
-
-class Hidden:
-    """ASGI middleware that answers 404 to every page but the API and the probes.
-
-    BentoML serves a user interface and its schema on the same port; in production nobody has any business
-    there.
-    """
-
-    def __init__(self, app: Any, *, shown: tuple[str, ...]) -> None:
-        """Keep what may be shown: whole paths, or beginnings that end with a slash."""
-        self.app, self._shown = app, shown
-
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """Pass the request on, or answer 404."""
-        path = scope.get("path", "")
-        if scope["type"] != "http" or any(
-            path.startswith(shown) if shown.endswith("/") else path == shown for shown in self._shown
-        ):
-            await self.app(scope, receive, send)
-            return
-        body = b'{"error":"There is nothing at this path.","reason":"not_found"}'
-        lines = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 404, "headers": lines})
-        await send({"type": "http.response.body", "body": body})
 
 
 def _body(message: str, reason: str, request: str) -> dict[str, Any]:

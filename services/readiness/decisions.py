@@ -5,7 +5,6 @@ The order is fixed: assess, conclude, log, then answer. Nothing is answered whos
 
 import logging
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from services.readiness.decision_log.store import BucketStore, Store
 from services.readiness.decision_log.writer import Limits, now
 from services.readiness.explanation import strongest
 from services.readiness.ladder import Ladder
+from services.readiness.randomness import random_hex
 from services.readiness.review_feed import ReviewFeed, from_record
 
 FOLDER_VARIABLE = "PLINTH_DECISIONS_FOLDER"
@@ -150,7 +150,7 @@ class Decisions:
         found = await self.ladder.assess(row)
         outcome, reasons, troubles = self._conclude(found)
         for trouble in troubles:
-            metrics.TROUBLES.labels(self.service.name, trouble).inc()
+            metrics.child(metrics.TROUBLES, self.service.name, trouble).inc()
         identity = decision_id()
         review = self._review(outcome, reasons, identity)
         if review and self.reviews and self.reviews.full:
@@ -172,7 +172,7 @@ class Decisions:
             "troubles": troubles,
             "explanation": {
                 "base": round(found.base, DIGITS),
-                "terms": {k: round(v, DIGITS) for k, v in (found.explanation or {}).items()},
+                "terms": found.explanation or {},
             },
             "review": review,
             "latency_ms": round((time.perf_counter() - started) * 1000, 3),
@@ -229,8 +229,7 @@ class Decisions:
         asked: bool,
     ) -> dict[str, Any]:
         likelier = found.likelier
-        sure, judged, terms = found.confidence, found.judgement, found.explanation or {}
-        shown = strongest(list(terms), list(terms.values()))
+        sure, judged = found.confidence, found.judgement
         unit = "points" if found.rung == "scorecard" else "log_odds"
         return {
             "request_id": request,
@@ -251,8 +250,8 @@ class Decisions:
             },
             "rung": found.rung,
             "explanation": [
-                {"feature": term.feature, "effect": round(term.log_odds, DIGITS), "unit": unit}
-                for term in shown
+                {"feature": name, "effect": effect, "unit": unit}
+                for name, effect in strongest(found.explanation or {})
             ],
             "review": asked,
             "model_digest": self.ladder.model.digest if self.ladder.model else None,
@@ -266,22 +265,24 @@ class Decisions:
             await log.write(record)
         except LogUnavailableError as error:
             raise UnavailableError("decision_log_unavailable", error.trouble) from None
-        metrics.LOG_SECONDS.labels(self.service.name).observe(time.perf_counter() - started)
+        metrics.child(metrics.LOG_SECONDS, self.service.name).observe(time.perf_counter() - started)
 
     def _count(self, found: Assessment, outcome: str, review: str | None) -> None:
         name, model = self.service.name, self.ladder.model
         label = metrics.model_label(model.digest if model else "none")
-        metrics.PREDICTIONS.labels(name, outcome, label).inc()
-        metrics.RUNGS.labels(name, found.rung).inc()
-        metrics.GUARD.labels(name, found.judgement.verdict if found.judgement else "not_judged").inc()
+        verdict = found.judgement.verdict if found.judgement else "not_judged"
+        child = metrics.child
+        child(metrics.PREDICTIONS, name, outcome, label).inc()
+        child(metrics.RUNGS, name, found.rung).inc()
+        child(metrics.GUARD, name, verdict).inc()
         if found.rung == "model" and found.probabilities:
             likelier = max(found.probabilities)
             # Of two classes the second one's says on which side an answer lies.
             shown = found.probabilities[1] if len(found.probabilities) == 2 else likelier  # noqa: PLR2004
-            metrics.PROBABILITY.labels(name, label).observe(shown)
-            metrics.CONFIDENCE.labels(name, label).observe(likelier)
+            child(metrics.PROBABILITY, name, label).observe(shown)
+            child(metrics.CONFIDENCE, name, label).observe(likelier)
         if review:
-            metrics.REVIEWS.labels(name, review).inc()
+            child(metrics.REVIEWS, name, review).inc()
 
 
 def _band(sure: Confidence | None) -> list[float] | None:
@@ -292,4 +293,4 @@ def _band(sure: Confidence | None) -> list[float] | None:
 
 def decision_id() -> str:
     """Return a new id: 32 hexadecimal digits, the first twelve its time in ms, so that ids sort by time."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return f"{time.time_ns() // 1_000_000:012x}{random_hex(10)}"

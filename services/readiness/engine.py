@@ -6,11 +6,13 @@ long fails for those who wait, and nothing more is sent to a thread that does no
 """
 
 import asyncio
+import contextlib
 import logging
+import queue
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 Row = Sequence[float]
 T = TypeVar("T")
@@ -41,6 +43,12 @@ class ModelFaultError(Exception):
         self.fault: ModelFault = fault
 
 
+class _Job(NamedTuple, Generic[T]):
+    batch: "list[tuple[Row, asyncio.Future[T]]]"
+    loop: asyncio.AbstractEventLoop
+    timer: asyncio.TimerHandle
+
+
 class Engine(Generic[T]):
     """Batches rows for one function.
 
@@ -53,7 +61,8 @@ class Engine(Generic[T]):
     def __init__(self, work: Callable[[Sequence[Row]], Sequence[T]], *, limit_seconds: float) -> None:
         """Start the thread with the first batch."""
         self._work, self._limit = work, limit_seconds
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._jobs: queue.SimpleQueue[_Job[T] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
         self._waiting: list[tuple[Row, asyncio.Future[T]]] = []
         self._busy = False
         self.most_rows = MOST_ROWS
@@ -85,24 +94,33 @@ class Engine(Generic[T]):
         loop = asyncio.get_running_loop()
         self._busy = True
         self._started = time.monotonic()
-        timer = loop.call_later(self._limit, self._too_slow, batch)
-        job = loop.run_in_executor(self._pool, self._work, [row for row, _ in batch])
-        job.add_done_callback(lambda done: self._done(done, batch, timer))
+        if self._thread is None:
+            # Not an executor's: the interpreter waits for those, also for one that hangs.
+            self._thread = threading.Thread(target=self._serve, name="model", daemon=True)
+            self._thread.start()
+        self._jobs.put(_Job(batch, loop, loop.call_later(self._limit, self._too_slow, batch)))
 
-    def _done(
-        self,
-        job: "asyncio.Future[Sequence[T]]",
-        batch: list[tuple[Row, asyncio.Future[T]]],
-        timer: asyncio.TimerHandle,
-    ) -> None:
-        timer.cancel()
+    def _serve(self) -> None:
+        """Work on batches until the end; in the thread."""
+        while (job := self._jobs.get()) is not None:
+            results: Sequence[T] = ()
+            error: Exception | None = None
+            try:
+                results = self._work([row for row, _ in job.batch])
+            except Exception as raised:  # noqa: BLE001 - whatever a library raises is an answer that is missing
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                job.loop.call_soon_threadsafe(self._done, job, results, error)
+
+    def _done(self, job: "_Job[T]", results: Sequence[T], error: Exception | None) -> None:
+        job.timer.cancel()
+        batch = job.batch
         self._busy = False
         if self._rest_until == FOREVER:  # it was too slow, but it came back
             ended = time.monotonic()
             self._rest_until = ended + REST_FACTOR * (ended - self._started)
-        error = job.exception() if not job.cancelled() else RuntimeError("cancelled")
-        if error is None and len(job.result()) == len(batch):
-            for (_, future), result in zip(batch, job.result(), strict=True):
+        if error is None and len(results) == len(batch):
+            for (_, future), result in zip(batch, results, strict=True):
                 if not future.done():
                     future.set_result(result)
         else:
@@ -121,7 +139,7 @@ class Engine(Generic[T]):
 
     def close(self) -> None:
         """Let go of the thread; one that hangs is left behind."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._jobs.put(None)
 
 
 def _fail(batch: Sequence[tuple[Row, "asyncio.Future[T]"]], fault: ModelFault) -> None:

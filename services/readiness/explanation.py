@@ -5,7 +5,7 @@ rows, so a value says how much this input moved this row away from the average a
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +16,6 @@ SHOWN = 4
 (Regulation B, official comment 9(b)(2)-1). The log keeps all."""
 
 Matrix = npt.NDArray[np.float64]
-
-
-class Contribution(NamedTuple):
-    """How much one input moved the log-odds; positive is towards the second class."""
-
-    feature: str
-    log_odds: float
 
 
 class Terms(NamedTuple):
@@ -134,17 +127,15 @@ def _shapley_weights(members: npt.NDArray[np.bool_]) -> Matrix:
     return weights
 
 
-def strongest(
-    names: Sequence[str], values: Sequence[float], *, towards: int = 0, shown: int = SHOWN
-) -> list[Contribution]:
+def strongest(terms: Mapping[str, float], *, shown: int = SHOWN) -> list[tuple[str, float]]:
     """Return the inputs that moved a row most, the strongest first.
 
     Args:
-        names: Names of the inputs.
-        values: Their Shapley values.
-        towards: 1 for those that speak for the second class only, -1 for the first, 0 for both.
+        terms: Value by input.
         shown: So many at most.
     """
-    wanted = [i for i in range(len(values)) if values[i] * towards > 0 or not towards]
-    wanted.sort(key=lambda i: (-abs(values[i]), i))
-    return [Contribution(names[i], values[i]) for i in wanted[:shown]]
+    return sorted(terms.items(), key=_size)[:shown]
+
+
+def _size(term: tuple[str, float]) -> float:
+    return -abs(term[1])

@@ -36,8 +36,8 @@ SCHEMA_VARIABLE = "PLINTH_SHOW_SCHEMA"
 DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
 """From one answer on an idle core to the timeout."""
 
-PAGES = ("/v1/", "/livez", "/readyz", "/healthz", "/metrics")
-"""All that is served where the schema is not shown."""
+PAGES = ("/livez", "/readyz", "/healthz", "/metrics")
+"""All that is served beside the API where the schema is not shown."""
 
 SHOWN = ("service", "model_digest", "model", "inputs", "metrics", "thresholds", "training_range")
 """What clients may know of a model's record."""
@@ -97,7 +97,7 @@ class Process:
         self.hosted = hosted
         self.ladder: Ladder | None = None
         self.decisions: Decisions | None = None
-        self.api = Api(hosted.service.name, self.endpoints)
+        self.api = Api(hosted.service.name, self.endpoints, prefix="/v1")
 
     @property
     def ready(self) -> bool:

@@ -20,6 +20,9 @@ from services.readiness.likeness import Likeness
 MOST_MODEL_ROWS = 16_384
 """Rows that the model is given at once, those of explanations included: about 30 ms of a small network."""
 
+DIGITS = 6
+"""Decimals of an explanation's terms: log-odds of 32-bit models are not known better."""
+
 Matrix = npt.NDArray[np.float64]
 Outputs = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
@@ -73,6 +76,10 @@ class Insight:
         """Return what is known about rows of probabilities; see :class:`Confidence`."""
         return self._calibration.known(probabilities, coverage=coverage)
 
+    def terms(self, rows: Matrix, probabilities: Matrix, outputs: Outputs) -> Terms:
+        """Return the explanation of rows with these probabilities; see :class:`Terms`."""
+        return self._explainer.terms(rows, probabilities, outputs)
+
     def assess(self, rows: Sequence[Row], outputs: Outputs, *, coverage: float) -> list[Assessment]:
         """Return what is known about each row.
 
@@ -88,7 +95,7 @@ class Insight:
         found = np.asarray(outputs(matrix.astype(np.float32)), dtype=np.float64)
         if found.shape != (len(rows), self._calibration.classes) or not ((found >= 0) & (found <= 1)).all():
             raise ModelFaultError("model_wrong_shape")
-        terms = self._explainer.terms(matrix, found, outputs)
+        terms = self.terms(matrix, found, outputs)
         return [
             Assessment(
                 rung="model",
@@ -102,7 +109,7 @@ class Insight:
                 found.tolist(),
                 self.guard.judge(matrix),
                 self.known(found, coverage=coverage),
-                terms.values.tolist(),
+                np.round(terms.values, DIGITS).tolist(),
                 terms.bases.tolist(),
                 strict=True,
             )

@@ -8,6 +8,7 @@ model at all. A service without a simpler model sends what its model cannot answ
 import json
 import logging
 import time
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -149,7 +150,7 @@ class Ladder:
 
 
 def _key(row: Row) -> bytes:
-    return repr(row).encode()
+    return array("d", row).tobytes()
 
 
 def _altered(folder: Path) -> bool:

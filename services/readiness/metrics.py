@@ -4,7 +4,10 @@ BentoML's own metrics (requests, durations, in progress) stand beside them. Labe
 nothing that a client sends ever becomes one.
 """
 
-from prometheus_client import Counter, Histogram
+from functools import cache
+from typing import Any
+
+from prometheus_client import Counter, Gauge, Histogram
 
 PROBABILITY_BUCKETS = tuple(round(step / 20, 2) for step in range(1, 21))
 """Steps of 0.05: fine enough to see the distribution drift, 20 series a model."""
@@ -54,6 +57,21 @@ LOG_SECONDS = Histogram(
 REJECTED = Counter(
     "plinth_rejected_requests", "Requests refused before the model, by reason.", ["service", "reason"]
 )
+
+
+REQUESTS = Counter("plinth_requests", "Requests answered, by status.", ["service", "status"])
+REQUEST_SECONDS = Histogram(
+    "plinth_request_seconds", "From a request's head to its answer.", ["service"], buckets=SECONDS_BUCKETS
+)
+IN_PROGRESS = Gauge(
+    "plinth_requests_in_progress", "Requests in progress.", ["service"], multiprocess_mode="livesum"
+)
+
+
+@cache
+def child(metric: Any, *labels: str) -> Any:
+    """Return a metric's series for these labels; the labels are closed sets, so few are ever remembered."""
+    return metric.labels(*labels)
 
 
 def model_label(digest: str) -> str:

@@ -59,6 +59,18 @@ def built(two_builds: tuple[Built, Built]) -> Built:
     return two_builds[0]
 
 
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bento of digit-reader."""
+    out = tmp_path_factory.mktemp("digits")
+    argv = [sys.executable, "-m", "services.digit_reader.packaging", "--out", str(out / "one")]
+    done = subprocess.run(
+        [*argv, "--cache", str(out / "cache")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return out / "one" / "bento"
+
+
 @pytest.fixture
 def example() -> dict[str, Any]:
     content = (ROOT / "services" / "credit_risk" / "example.json").read_text()

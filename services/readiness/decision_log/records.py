@@ -26,15 +26,16 @@ class Record(NamedTuple):
     body: dict[str, Any]
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(value: Any) -> bytes:
     """Return the one spelling of a JSON value.
 
     Raises:
         ValueError: It holds a number that JSON does not have (NaN, infinity).
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def genesis(writer: str) -> str:

@@ -147,10 +147,11 @@ class DecisionLog:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
         self._submit(_Entry(body, future, loop))
+        timer = loop.call_later(self.limits.wait_seconds, _too_slow, future)
         try:
-            return await asyncio.wait_for(future, self.limits.wait_seconds)
-        except TimeoutError:
-            raise LogUnavailableError("log_slow") from None
+            return await future
+        finally:
+            timer.cancel()
 
     def _submit(self, entry: _Entry) -> None:
         trouble = self.blocked()
@@ -288,6 +289,11 @@ class DecisionLog:
 def now() -> str:
     """Return the time as it stands in records: UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _too_slow(future: "asyncio.Future[Receipt]") -> None:
+    if not future.done():
+        future.set_exception(LogUnavailableError("log_slow"))
 
 
 def _settle(entries: list[_Entry], receipts: list[Receipt]) -> None:

@@ -42,10 +42,29 @@ def test_a_decision_names_the_model_that_was_built_and_deployed(settled: Clone) 
     assert container["image"] == released["image"]
 
 
-def test_a_second_service_of_another_kind_answers_through_the_same_gateway(settled: Clone) -> None:
-    answer = settled.plinth("predict", "--service", "digit-reader", "--json").ended(Exit.OK).json
+@pytest.mark.parametrize(
+    ("service", "decision"),
+    [
+        ("credit-risk", {"decision": "approve", "reasons": ["low_risk"]}),
+        ("digit-reader", {"decision": "read", "digit": 3}),
+    ],
+)
+def test_each_service_answers_guarded_explained_and_logged_through_the_gateway(
+    settled: Clone, service: str, decision: dict[str, Any]
+) -> None:
+    at = ("--service", service)
+    answer = settled.plinth("predict", *at, "--json").ended(Exit.OK).json
+    found = settled.plinth("audit", "search", answer["decision_id"], *at, "--json").ended(Exit.OK).json
+    report = settled.plinth("audit", "verify", *at, "--json").ended(Exit.OK).json
+    settled.plinth("review", "list", *at).ended(Exit.OK)
 
-    assert (answer["decision"], answer["digit"]) == ("read", 3)
+    assert decision.items() <= answer.items()
+    assert answer["confidence"]["likelier"] > 0.9
+    assert answer["guard"]["verdict"] == "in_distribution"
+    assert len(answer["explanation"]) == 4
+    assert [row["body"]["id"] for row in found] == [answer["decision_id"]]
+    assert found[0]["body"]["explanation"]["terms"], "the record keeps all terms"
+    assert (report["findings"], report["records"] > 0) == ([], True)
 
 
 def test_models_are_trained_into_the_stack_and_come_back_checked(settled: Clone, tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def half_a_request(server: Server) -> socket.socket:
 
 
 def in_progress(server: Server) -> float:
-    name = 'bentoml_service_request_in_progress{endpoint="/v1/decisions"'
+    name = "plinth_requests_in_progress{"
     lines = server.client.get("/metrics").text.splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
@@ -259,7 +259,9 @@ def test_what_happened_is_counted(server, example):
     server.decide({})
     after = count(decided), count(refused), count("plinth_prediction_probability_count")
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 1]
-    assert count("bentoml_service_request_total") > 0
+    assert count("plinth_requests_total") > 0
+    assert count("plinth_request_seconds_count") > 0
+    assert count('bentoml_service_request_total{endpoint="/v1/') == 0, "labels hold what clients send"
 
 
 def test_serving_leaves_the_bento_as_it_was(server, built):
