@@ -13,6 +13,7 @@ from infra.outputs import Outputs
 from infra.providers import Providers
 from infra.settings import Settings
 from infra.wiring import (
+    admission,
     audit,
     autoscaling,
     cluster,
@@ -108,6 +109,8 @@ def build(settings: Settings, providers: Providers) -> Outputs:
     copies.registries(settings, opts, key=stores.keys["images"])
     # Nodes come when pods wait for them, GPU nodes from zero, and go when nobody needs them.
     autoscaling.build(settings, opts, identity=identities["cluster-autoscaler"])
+    # What reaches the API server on any way meets the controls there again, GPU work its own ones.
+    admission.build(settings, opts)
     if settings.gpu.pools:
         gpu.gate(settings, opts)
         gpu.system(settings, opts)

@@ -4,8 +4,8 @@ Pulumi never forces a policy pack onto ``pulumi up``, and a pack's relations are
 resources exist when the preview is skipped. So the program defends itself. Before an update registers
 anything, a child process runs the same program with the same settings against a recorder in place of
 the engine, which answers as a first preview does, and the core judges everything that was asked for. A
-violation ends the update with nothing touched. With ``GUARDED`` each resource is judged once more during
-the update, with its true values, and one that the rehearsal did not see is refused.
+violation ends the update with nothing touched. Each resource is judged once more while it is registered,
+with its true values, and one that the rehearsal did not see is refused.
 """
 
 import json
@@ -27,9 +27,6 @@ PACK_VARIABLE = "PULUMI_OPTION_POLICY_PACK"
 """Variable by which the engine itself is told to load the pack; its verdicts are then the better report."""
 LONGEST_SECONDS = 300
 """Seconds that a rehearsal may take: a hundred times what it takes, so that only a hang is cut off."""
-WHERE = "control judged-before-registered, the program itself"
-GUARDED = False
-"""Whether resources are guarded while they are registered; off until it was tried on the real engine."""
 _CHILD = "infra.ops.rehearse"
 
 
@@ -55,7 +52,7 @@ def require_judged(settings: Settings, environ: Mapping[str, str] | None = None)
     seen = None
     if preview or gate.objection(acceptance, settings, now=datetime.now(UTC)) is not None:
         seen = rehearsed(settings)
-    if not preview and GUARDED:
+    if not preview:
         guard.install(policy_settings(settings), seen)
 
 
@@ -82,9 +79,9 @@ def rehearsed(settings: Settings) -> frozenset[tuple[str, str]]:
         raise RefusedError(
             f"The program could not be judged before it registers anything ({type(error).__name__}), so it "
             "does not go on.",
-            where=WHERE,
+            where=guard.WHERE,
             fix="./plinth preview says what is wrong.",
         ) from None
     if refused:
-        raise RefusedError(refused, where=WHERE, fix="Correct what is named above.")
+        raise RefusedError(refused, where=guard.WHERE, fix="Correct what is named above.")
     return asked

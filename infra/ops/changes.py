@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra import gate
+from infra import gate, rehearsal
 from infra.errors import PlinthError, RefusedError
 from infra.local import isolation, session, toolchain
 from infra.ops import adopt, baseline, contracts, environment, preflight, releases, reports, sources, state
@@ -152,7 +152,7 @@ def preview(
     report = reports.of(run, ready.settings, places.result() if places else None)
     if seen:
         seen(report)
-    judge(run, ready.settings.environment)
+    judge(run, ready.settings.environment, ready.settings)
     if accept_as is None and not _taken_on(ready):
         require_lossless(run, ready.settings.environment)
     reports.require_budget(report)
@@ -233,8 +233,13 @@ def _change(ready: Ready, steps: Steps, total: int) -> Run:
         )
 
 
-def judge(run: Run, stack: str) -> None:
+def judge(run: Run, stack: str, settings: Settings | None = None) -> None:
     """Raise what a run of the engine found wrong, everything at once.
+
+    Args:
+        run: The run.
+        stack: Name of the stack.
+        settings: Settings of the stack, where the violations that the engine did not come to are wanted too.
 
     Raises:
         RefusedError: Mandatory policies are violated.
@@ -245,6 +250,9 @@ def judge(run: Run, stack: str) -> None:
         for violation in run.blocking:
             resource = violation.urn.rsplit("::", 1)[-1]
             lines.append(f"  - {resource}: {violation.policy}: {violation.message}")
+        if rest := _not_reached(run, settings):
+            lines.append(f"The engine stops soon after the first one; {len(rest)} more in the whole program:")
+            lines += [f"  - {text}" for text in rest]
         raise RefusedError(
             "\n".join(lines),
             where="policies/, judged by the engine before any resource was touched",
@@ -257,6 +265,18 @@ def judge(run: Run, stack: str) -> None:
             where="./plinth logs engine",
             fix="Correct the cause and run the same command again; it goes on from what was done.",
         )
+
+
+def _not_reached(run: Run, settings: Settings | None) -> list[str]:
+    """Return the violations of the program that the engine did not come to, so that all are told at once."""
+    if settings is None:
+        return []
+    told = "\n".join(violation.message for violation in run.blocking)
+    try:
+        rehearsal.rehearsed(settings)
+    except RefusedError as error:
+        return [text for text in error.what.split("\n\n")[1:] if text.partition("\n")[0] not in told]
+    return []
 
 
 def _taken_on(ready: Ready) -> bool:

@@ -1,11 +1,12 @@
 """The program defends itself: nothing is registered that was not judged, whoever drives the engine."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
 import pytest
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime.proto import resource_pb2
 
 from infra import gate, guard, rehearsal
 from infra.errors import RefusedError
@@ -33,7 +34,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return frozenset({(BUCKET, "a")})
 
     monkeypatch.setattr(rehearsal, "rehearsed", rehearsed)
-    monkeypatch.setattr(rehearsal, "GUARDED", True)
     monkeypatch.setattr(guard, "install", lambda _, seen: noted["guarded"].append(seen))
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
     return noted
@@ -111,29 +111,84 @@ def test_a_preview_is_rehearsed_only_where_the_pack_is_missing(
     assert calls == {"rehearsed": 1, "guarded": []}
 
 
-def _registered(props: dict[str, Any], *, kind: str = "aws:kms/key:Key", seen: Any = None) -> None:
-    args = pulumi.ResourceTransformArgs(
-        custom=True, type_=kind, name="k", props=props, opts=pulumi.ResourceOptions(protect=True)
-    )
-    asyncio.run(guard.require_allowed(args, PolicySettings(), seen, ()))
+def _registered(
+    props: dict[str, Any], *, kind: str = "aws:kms/key:Key", seen: Any = None, **more: Any
+) -> list[str]:
+    """Register a resource as the SDK does; return what reached the engine."""
+    request = resource_pb2.RegisterResourceRequest(type=kind, name="k", protect=True, custom=True, **more)
+    request.object.update(props)
+    reached: list[str] = []
+    guard.guarded(lambda sent: reached.append(sent.name), PolicySettings(), seen, ())(request)
+    return reached
 
 
 def test_a_resource_is_judged_with_its_true_values_when_it_is_registered() -> None:
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(pulumi.RunError) as caught:
         _registered({"enableKeyRotation": False, "deletionWindowInDays": 30})
 
     assert "[key-rotates, " in str(caught.value)
 
 
 def test_a_resource_that_the_rehearsal_did_not_see_is_refused() -> None:
-    with pytest.raises(RefusedError, match="was not there when the program was judged"):
+    with pytest.raises(pulumi.RunError, match="was not there when the program was judged"):
         _registered({}, kind="aws:athena/workgroup:Workgroup", seen=frozenset())
+
+
+def test_what_another_program_would_build_is_refused() -> None:
+    with pytest.raises(pulumi.RunError, match="is built by another program"):
+        _registered({}, kind="foreign:index:Component", remote=True)
 
 
 def test_what_no_control_speaks_of_is_let_through_when_it_was_seen() -> None:
     kind = "aws:athena/workgroup:Workgroup"
 
-    _registered({"name": "a"}, kind=kind, seen=frozenset({(kind, "k")}))
+    assert _registered({"name": "a"}, kind=kind, seen=frozenset({(kind, "k")})) == ["k"]
+
+
+def test_the_guard_stands_in_the_way_of_every_registration(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Monitor:
+        def RegisterResource(self, request: Any) -> str:  # noqa: N802 - name of the engine's protocol
+            return f"registered {request.name}"
+
+    monitor = Monitor()
+    monkeypatch.setattr(pulumi.runtime.settings, "get_monitor", lambda: monitor)
+
+    guard.install(PolicySettings(), None)
+
+    kept = resource_pb2.RegisterResourceRequest(type="aws:athena/workgroup:Workgroup", name="w")
+    assert monitor.RegisterResource(kept) == "registered w"
+    wrong = resource_pb2.RegisterResourceRequest(type="aws:kms/key:Key", name="k")
+    with pytest.raises(pulumi.RunError, match="key-rotates"):
+        monitor.RegisterResource(wrong)
+
+
+def test_a_program_ends_with_the_refusal_and_what_is_wrong_is_not_registered() -> None:
+    reached: list[str] = []
+
+    class Monitor(pulumi_mocks.MockMonitor):
+        def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - name of the engine's protocol
+            reached.append(request.name)
+            return resource_pb2.RegisterResourceResponse(
+                urn=self.make_urn(request.parent, request.type, request.name), object=request.object
+            )
+
+    def program() -> None:
+        guard.install(PolicySettings(), None)
+        pulumi.CustomResource("aws:athena/workgroup:Workgroup", "fine", {"name": "a"})
+        pulumi.CustomResource("aws:kms/key:Key", "wrong", {"enable_key_rotation": False})
+
+    class Nothing(pulumi_mocks.Mocks):
+        def new_resource(self, args: Any) -> Any:
+            raise NotImplementedError
+
+        def call(self, args: Any) -> Any:
+            raise NotImplementedError
+
+    with pytest.raises(pulumi.RunError, match="key-rotates"):
+        graph.run_recorded(Monitor(Nothing()), "dev", program)
+
+    assert "fine" in reached
+    assert "wrong" not in reached
 
 
 def test_every_front_judges_under_the_same_settings(settings: Any) -> None:

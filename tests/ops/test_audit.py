@@ -25,7 +25,7 @@ TLS = {
     "Resource": [ARN, f"{ARN}/*"],
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
-S3_TYPES = [kind for kind in READERS if kind.startswith("aws:s3/")]
+S3_TYPES = [kind for kind in READERS if kind.startswith("aws:s3/bucket")]
 
 
 @pytest.fixture
@@ -139,6 +139,78 @@ def test_a_role_is_read_with_its_trust_and_its_policies(account: Account) -> Non
     assert attached is None
 
 
+def _blocking(kind: str, props: dict[str, Any] | None) -> set[str]:
+    assert props is not None
+    resource = Resource(urn=f"urn::{kind}::x", type=kind, props=normalise(props))
+    return {finding.control for finding in judge([resource], PolicySettings()).blocking}
+
+
+def test_a_machine_without_tokens_and_encryption_is_found_live(account: Account) -> None:
+    kind = "aws:ec2/launchTemplate:LaunchTemplate"
+    disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20, "Encrypted": False}}
+    made = account.client("ec2").create_launch_template(
+        LaunchTemplateName="weak",
+        LaunchTemplateData={"BlockDeviceMappings": [disk], "MetadataOptions": {"HttpTokens": "optional"}},
+    )
+
+    found = _blocking(kind, _read(account, kind, made["LaunchTemplate"]["LaunchTemplateId"]))
+
+    assert found >= {"node-metadata-needs-token", "node-disks-are-encrypted"}
+
+
+def test_a_door_to_the_world_is_found_live(account: Account) -> None:
+    kind = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    ec2 = account.client("ec2")
+    group = ec2.create_security_group(GroupName="a", Description="a")["GroupId"]
+    wide = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[wide])
+
+    found = _blocking(kind, _read(account, kind, made["SecurityGroupRules"][0]["SecurityGroupRuleId"]))
+
+    assert found == {"network-doors-are-closed", "network-rules-say-what-for"}
+
+
+def test_an_alarm_that_tells_nobody_is_found_live(account: Account) -> None:
+    kind = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    account.client("cloudwatch").put_metric_alarm(
+        AlarmName="mute",
+        Namespace="a",
+        MetricName="b",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        ActionsEnabled=False,
+    )
+
+    assert _blocking(kind, _read(account, kind, "mute")) == {"alarm-tells-somebody"}
+    assert _read(account, kind, "nobody") is None
+
+
+def test_an_issuer_and_the_recorder_are_read_in_the_words_of_their_inputs(account: Account) -> None:
+    iam, config = account.client("iam"), account.client("config")
+    arn = iam.create_open_id_connect_provider(
+        Url="https://tokens.example.test", ClientIDList=["sts.amazonaws.com"], ThumbprintList=["a" * 40]
+    )["OpenIDConnectProviderArn"]
+    config.put_configuration_recorder(
+        ConfigurationRecorder={
+            "name": "own",
+            "roleARN": f"arn:aws:iam::{ACCOUNT}:role/r",
+            "recordingGroup": {"allSupported": True, "includeGlobalResourceTypes": False},
+        }
+    )
+
+    assert _read(account, "aws:iam/openIdConnectProvider:OpenIdConnectProvider", arn) == {
+        "url": "https://tokens.example.test",
+        "clientIdLists": ["sts.amazonaws.com"],
+    }
+    kind = "aws:cfg/recorder:Recorder"
+    assert "configuration-is-recorded" in _blocking(kind, _read(account, kind, "own"))
+    status = _read(account, "aws:cfg/recorderStatus:RecorderStatus", "own")
+    assert status == {"name": "own", "isEnabled": False}
+
+
 def test_what_is_gone_is_told_apart_from_what_was_refused(account: Account) -> None:
     with pytest.raises(account.client("iam").exceptions.NoSuchEntityException) as caught:
         _read(account, "aws:iam/role:Role", "nobody")
@@ -162,6 +234,11 @@ def test_the_clusters_own_objects_are_not_ours_to_judge() -> None:
     assert not inside._somebodys(row("default"), "core/v1:Namespace")
     assert not inside._somebodys(row("scorer-1", "serving", ownerReferences=[{}]), "core/v1:Pod")
     assert not inside._somebodys(row("system:node"), "rbac.authorization.k8s.io/v1:ClusterRole")
+    role = "rbac.authorization.k8s.io/v1:ClusterRole"
+    assert not inside._somebodys(row("plinth:runner"), role, emulated=True)
+    assert inside._somebodys(row("plinth:runner"), role), "the local platform's parts are nowhere else"
+    assert inside._somebodys(row("plinth:other"), role, emulated=True)
+    assert inside._somebodys(row("miner", "gpu-system"), "apps/v1:DaemonSet")
     assert inside._somebodys(row("scorer", "serving"), "apps/v1:Deployment")
     assert inside._somebodys(row("open"), "core/v1:Namespace")
 

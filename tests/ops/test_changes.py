@@ -26,6 +26,24 @@ def test_a_mandatory_violation_refuses_and_names_resource_policy_and_message() -
     assert caught.value.code == Exit.REFUSED
 
 
+def test_violations_that_the_engine_did_not_come_to_are_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = "artifacts: Buckets encrypt. [storage-bucket-uses-kms, high]\n  fix: a"
+    other = "key: Keys rotate. [key-rotates, medium]\n  fix: b"
+
+    def refuses(_: Any) -> None:
+        raise RefusedError(f"Stack 'local' is not changed.\n\n{known}\n\n{other}")
+
+    monkeypatch.setattr(changes.rehearsal, "rehearsed", refuses)
+    found = events.Violation(policy="storage", level="mandatory", urn=URN, message=f"a title\n{known}")
+    settings: Any = object()
+
+    with pytest.raises(RefusedError) as caught:
+        changes.judge(events.Run(violations=[found], exit_code=1), "local", settings)
+
+    assert "1 more in the whole program:\n  - key: Keys rotate. [key-rotates" in str(caught.value)
+    assert str(caught.value).count("storage-bucket-uses-kms") == 1
+
+
 def test_advice_does_not_stop_a_run() -> None:
     changes.judge(events.Run(violations=[violation("advisory")], exit_code=0), "local")
 

@@ -117,6 +117,8 @@ PODS = {
     "pod-uses-seccomp",
 }
 BUCKET = {
+    "account-blocks-public-access",
+    "data-has-a-class",
     "storage-bucket-aborts-stale-uploads",
     "storage-bucket-blocks-public-access",
     "storage-bucket-disables-acls",
@@ -143,6 +145,7 @@ CLUSTER = {
     "network-subnet-gives-no-public-address",
     "node-disks-encrypt-by-default",
     "node-group-is-private",
+    "threats-are-watched",
 }
 
 

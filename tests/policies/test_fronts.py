@@ -1,15 +1,14 @@
 """What holds on every front: a check that breaks blocks and names itself; no secret is ever told."""
 
-import asyncio
 import dataclasses
 import json
 from typing import Any
 
-import pulumi
 import pytest
 from fixture_stacks import edited, fixtures, leaves, load, put, resources, stack_names
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pulumi.runtime.proto import resource_pb2
 from pulumi_policy import ResourceValidationPolicy
 from pulumi_policy.policy import _NotApplicableError
 from test_pack_policies import _args as args_of
@@ -76,16 +75,11 @@ def test_a_check_that_breaks_blocks_in_the_pack_and_names_itself() -> None:
 
 @pytest.mark.usefixtures("key_check_breaks")
 def test_a_check_that_breaks_blocks_in_the_program_and_names_itself() -> None:
-    args = pulumi.ResourceTransformArgs(
-        custom=True,
-        type_="aws:kms/key:Key",
-        name="k",
-        props={"enableKeyRotation": True, "policy": SECRET},
-        opts=pulumi.ResourceOptions(protect=True),
-    )
+    request = resource_pb2.RegisterResourceRequest(type="aws:kms/key:Key", name="k", protect=True)
+    request.object.update({"enableKeyRotation": True, "policy": SECRET})
 
     with pytest.raises(RefusedError) as caught:
-        asyncio.run(guard.require_allowed(args, PolicySettings(environment="local"), None, ()))
+        guard.require_allowed(request, PolicySettings(environment="local"), None, ())
 
     assert BROKEN in str(caught.value)
     assert SECRET not in str(caught.value)

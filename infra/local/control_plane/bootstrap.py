@@ -17,6 +17,8 @@ _RBAC = "rbac.authorization.k8s.io"
 _PARTS_WITH_RIGHTS = ("nodes", "runner", "gateway")
 """Each brings its ClusterRole ``plinth:<part>`` in a file ``rbac.yaml`` of its package or, for the
 nodes, in ``nodes_rbac.yaml``; the binding to the user of the same name is made here."""
+OWN_RIGHTS = frozenset({ADMIN_GROUP, *(f"plinth:{part}" for part in _PARTS_WITH_RIGHTS)})
+"""Names of the roles and bindings that the platform makes for itself; a cluster on AWS has none of them."""
 
 
 def api(site: Site) -> KubeApi:

@@ -9,7 +9,7 @@ from typing import Any
 from infra.errors import Exit, PlinthError
 from infra.ops import state
 from infra.ops.account import UNANSWERED, Account, reason
-from infra.ops.audit import identity, inside, network, storage
+from infra.ops.audit import identity, inside, network, storage, upkeep, watch
 from infra.ops.audit.asking import Asked, Reader
 from infra.policy_settings import policy_settings
 from infra.settings import Settings
@@ -17,8 +17,16 @@ from policies.core import Resource, normalise
 from policies.judgement import Judgement, judge
 from policies.waivers import load
 
-READERS: dict[str, Reader] = {**storage.READERS, **identity.READERS, **network.READERS}
+READERS: dict[str, Reader] = {
+    **storage.READERS,
+    **identity.READERS,
+    **network.READERS,
+    **watch.READERS,
+    **upkeep.READERS,
+}
 """Type to what reads it live."""
+_NOT_UNDERSTOOD = (KeyError, IndexError, TypeError, ValueError)
+"""What a reader raises when an answer has another form than the API's documentation says."""
 _GONE = frozenset({"404", "NoSuchBucket", "NoSuchEntity"})
 
 
@@ -99,6 +107,9 @@ def audit(settings: Settings) -> Audit:
             continue
         try:
             found = reader(_asked(account, row))
+        except _NOT_UNDERSTOOD as error:
+            unseen[known.name] = f"the answer has an unexpected form ({type(error).__name__})"
+            continue
         except UNANSWERED as error:
             if not _is_gone(error):
                 unseen[known.name] = reason(error)

@@ -57,7 +57,7 @@ def _trail(asked: Asked) -> Props | None:
         return None
     trail = known[0]
     selectors = trails.get_event_selectors(TrailName=trail["TrailARN"]).get("AdvancedEventSelectors") or []
-    log_group = trail.get("CloudWatchLogsLogGroupArn")
+    log_group, delivery = trail.get("CloudWatchLogsLogGroupArn"), trail.get("CloudWatchLogsRoleArn")
     return {
         "name": trail["Name"],
         "s3BucketName": trail["S3BucketName"],
@@ -67,6 +67,7 @@ def _trail(asked: Asked) -> Props | None:
         "enableLogging": trails.get_trail_status(Name=trail["TrailARN"])["IsLogging"],
         **({"kmsKeyId": trail["KmsKeyId"]} if trail.get("KmsKeyId") else {}),
         **({"cloudWatchLogsGroupArn": log_group} if log_group else {}),
+        **({"cloudWatchLogsRoleArn": delivery} if delivery else {}),
         "advancedEventSelectors": camel(selectors),
         **asked.untold("tags"),
     }

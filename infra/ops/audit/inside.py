@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from infra.local.control_plane.bootstrap import OWN_RIGHTS
 from infra.ops.account import Account
-from policies.admission import EXEMPT
 from policies.admission_rules import SYSTEM_OBJECTS
 from policies.core import Resource, normalise
 
@@ -38,6 +38,8 @@ PATHS = {
     f"{_RBAC}/roles": "rbac.authorization.k8s.io/v1:Role",
 }
 """Path to the type of what is there. Secrets and config maps are left out: no control reads their content."""
+_CLUSTERS_OWN = ("kube-node-lease", "kube-public", "kube-system")
+"""Namespaces of what runs the cluster; an object in them is judged when the state knows it."""
 _SERVERS_OWN = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
 
 
@@ -54,7 +56,7 @@ def resources(account: Account, known: dict[tuple[str, str], str]) -> tuple[list
         _resource(f"kubernetes:{token}", row, known)
         for path, token in PATHS.items()
         for row in _rows(answers[path])
-        if _somebodys(row, token)
+        if (f"kubernetes:{token}", _name(row)) in known or _somebodys(row, token, emulated=account.emulated)
     ]
     return found, unseen
 
@@ -64,16 +66,23 @@ def _rows(answer: list[dict[str, Any]] | str) -> Iterator[dict[str, Any]]:
         yield from answer
 
 
-def _somebodys(row: dict[str, Any], token: str) -> bool:
+def _name(row: dict[str, Any]) -> str:
+    """Return the name of an object as the state has it."""
+    space = row["metadata"].get("namespace", "")
+    return f"{space}/{row['metadata']['name']}" if space else str(row["metadata"]["name"])
+
+
+def _somebodys(row: dict[str, Any], token: str, *, emulated: bool = False) -> bool:
     """Whether an object is somebody's own and not made by the cluster itself, or by another object."""
     metadata = row["metadata"]
     name, space, labels = metadata["name"], metadata.get("namespace", ""), metadata.get("labels") or {}
     of_cluster = (
-        space in EXEMPT
-        or (token.endswith(":Namespace") and name in (*EXEMPT, "default"))
+        space in _CLUSTERS_OWN
+        or (token.endswith(":Namespace") and name in (*_CLUSTERS_OWN, "default"))
         or (name in SYSTEM_OBJECTS and (space == "default" or token.endswith(":ServiceAccount")))
         or "kubernetes.io/bootstrapping" in labels
         or name.startswith("system:")
+        or (emulated and token.startswith("rbac.") and name in OWN_RIGHTS)
     )
     return not of_cluster and not metadata.get("ownerReferences")
 
@@ -81,7 +90,6 @@ def _somebodys(row: dict[str, Any], token: str) -> bool:
 def _resource(token: str, row: dict[str, Any], known: dict[tuple[str, str], str]) -> Resource:
     metadata = {key: value for key, value in row["metadata"].items() if key not in _SERVERS_OWN}
     props = {key: value for key, value in row.items() if key not in ("status", "metadata")}
-    space = metadata.get("namespace", "")
-    name = f"{space}/{metadata['name']}" if space else metadata["name"]
+    name = _name(row)
     urn = known.get((token, name), f"urn:live::{token}::{name}")
     return Resource(urn=urn, type=token, props=normalise({**props, "metadata": metadata}))

@@ -1,4 +1,4 @@
-"""Reads the network, the cluster with its node groups, and what watches the account."""
+"""Reads the network, and the cluster with its node groups."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -144,11 +144,6 @@ def _ebs_default(asked: Asked) -> Props | None:
     return {"enabled": asked.client("ec2").get_ebs_encryption_by_default()["EbsEncryptionByDefault"]}
 
 
-def _detector(asked: Asked) -> Props | None:
-    known = asked.client("guardduty").get_detector(DetectorId=asked.id)
-    return {"enable": known["Status"] == "ENABLED", **asked.untold("tags", "findingPublishingFrequency")}
-
-
 READERS: dict[str, Reader] = {
     "aws:ec2/vpc:Vpc": _vpc,
     "aws:ec2/subnet:Subnet": _subnet,
@@ -160,6 +155,5 @@ READERS: dict[str, Reader] = {
     "aws:eks/nodeGroup:NodeGroup": _node_group,
     "aws:eks/accessEntry:AccessEntry": _entry,
     "aws:ebs/encryptionByDefault:EncryptionByDefault": _ebs_default,
-    "aws:guardduty/detector:Detector": _detector,
 }
 """Type to what reads it."""

@@ -71,7 +71,12 @@ def _ownership(asked: Asked) -> Props | None:
 def _object_lock(asked: Asked) -> Props | None:
     s3 = asked.client("s3")
     found = _quiet(s3, lambda: s3.get_object_lock_configuration(Bucket=asked.id)["ObjectLockConfiguration"])
-    return None if found is None else {"bucket": asked.id, "rule": camel(found.get("Rule") or {})}
+    if found is None:
+        return None
+    rule = camel(found.get("Rule") or {})
+    # Years or days, never both; an API may tell the other one as zero.
+    kept = {key: value for key, value in rule.get("defaultRetention", {}).items() if value}
+    return {"bucket": asked.id, "rule": {**rule, "defaultRetention": kept} if kept else {}}
 
 
 def _versioning(asked: Asked) -> Props | None:

@@ -71,15 +71,11 @@ def test_a_violation_is_refused_before_anything_is_touched(
         done = refused.plinth("up").ended(
             Exit.REFUSED, "of mandatory policies in stack 'local'", f"[{control}, ", "before any resource"
         )
-        plain = refused.shell('eval "$(./plinth env)"; pulumi up --yes --color never')
         assert api.get(path).json()["metadata"]["generation"] == generation
 
     told = [entry for entry in done.err.split("\n  - ")[1:] if f"[{control}, " in entry]
     remedies = [entry.partition("fix:")[2] for entry in told if entry.startswith(f"{resource}: ")]
     assert any(remedy in text for text in remedies), done.err
-    assert plain.code != 0
-    assert control in plain.text
-    assert "Traceback" not in plain.text
     assert refused.resources() == state
     assert refused.buckets() == buckets
     written = [line for line in refused.access_log()[asked:] if re.search(r" (PUT|DELETE) ", line)]

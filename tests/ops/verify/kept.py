@@ -253,12 +253,21 @@ def _inside(settings: Settings) -> dict[str, Documents]:
             "gpu/users": {"namespace": "gpu", "groups": [settings.gpu.group], "others": []},
         },
         "admission": {
+            **{
+                name: {"policy": name, "when_it_fails": "Fail", "actions": ["Deny"], "rules": rules}
+                for name, rules in (
+                    ("plinth-accounts", 1),
+                    ("plinth-namespaces", 1),
+                    ("plinth-objects", 1),
+                    ("plinth-pods", 12),
+                )
+            },
             "plinth-gpu": {
                 "policy": "plinth-gpu",
                 "when_it_fails": "Fail",
                 "actions": ["Deny"],
                 "rules": 5,
-            }
+            },
         },
         "gateway": {
             "gateway/plinth": {

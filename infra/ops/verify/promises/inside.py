@@ -4,6 +4,8 @@ from infra.ops.verify.model import AtLeast, Document, Is, Nothing, Promise, Sele
 from infra.settings import Settings
 
 GPU = "gpu"
+_CONTROLS = {"plinth-accounts": 1, "plinth-namespaces": 1, "plinth-objects": 1, "plinth-pods": 12}
+"""Admission policy to the least number of controls that it holds."""
 
 
 def _spaces(settings: Settings) -> list[Selector]:
@@ -107,6 +109,20 @@ PROMISES: tuple[Promise, ...] = (
         wants=lambda _, __: {"when_it_fails": Is("Fail"), "actions": has("Deny"), "rules": AtLeast(5)},
         required=lambda _: [{"policy": "plinth-gpu"}],
         applies=_has_gpu,
+    ),
+    Promise(
+        id="admission-holds-the-controls",
+        says="The API server itself refuses what breaks the controls of pods, namespaces and accounts",
+        design="platform",
+        read="ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding",
+        of="admission",
+        among=lambda _, row: bool(row["policy"] in _CONTROLS),
+        wants=lambda _, row: {
+            "when_it_fails": Is("Fail"),
+            "actions": has("Deny"),
+            "rules": AtLeast(_CONTROLS[str(row["policy"])]),
+        },
+        required=lambda _: [{"policy": name} for name in _CONTROLS],
     ),
     Promise(
         id="gateway-serves-chosen-namespaces",
