@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from clones import Clone
 
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.local
 
 BUCKET = "plinth-local-artifacts-123456789012-eu-central-1"
 MERGE = {"content-type": "application/merge-patch+json"}
-ENFORCE = "pod-security.kubernetes.io/enforce"
+ENFORCE, AUDIT = "pod-security.kubernetes.io/enforce", "pod-security.kubernetes.io/audit"
 
 
 def _meddle(clone: Clone) -> None:
@@ -22,8 +23,12 @@ def _meddle(clone: Clone) -> None:
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
         key = kms.describe_key(KeyId="alias/plinth-local-data")["KeyMetadata"]["KeyId"]
         kms.disable_key_rotation(KeyId=key)
+        serving = "/api/v1/namespaces/serving"
+        loosened = api.patch(serving, json={"metadata": {"labels": {ENFORCE: "privileged"}}}, headers=MERGE)
+        assert loosened.status_code == httpx.codes.FORBIDDEN
+        assert "[namespace-enforces-restricted]" in loosened.text
         for path, body in (
-            ("/api/v1/namespaces/serving", {"metadata": {"labels": {ENFORCE: "privileged"}}}),
+            (serving, {"metadata": {"labels": {AUDIT: "privileged"}}}),
             ("/apis/apps/v1/namespaces/serving/deployments/credit-risk", {"spec": {"replicas": 3}}),
         ):
             api.patch(path, json=body, headers=MERGE).raise_for_status()
@@ -60,7 +65,7 @@ def test_what_is_changed_outside_is_named_and_put_back(settled: Clone) -> None:
         ("artifacts", 'tags["plinth:owner"]'): ("you", "x"),
         ("artifacts-versioning", "versioningConfiguration.status"): ("Enabled", "Suspended"),
         ("data-key", "enableKeyRotation"): (True, False),
-        ("serving-namespace", f'metadata.labels["{ENFORCE}"]'): ("restricted", "privileged"),
+        ("serving-namespace", f'metadata.labels["{AUDIT}"]'): ("restricted", "privileged"),
         ("credit-risk", "spec.replicas"): (2, 3),
     }
     assert [row["name"] for row in told["resources"] if row["gone"]] == ["gateway-namespace-default-deny"]
