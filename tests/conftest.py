@@ -12,7 +12,7 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks as pulumi_mocks
 
-from infra import program, providers
+from infra import program, providers, sdk
 from infra.settings import Settings
 
 hypothesis.settings.register_profile("plinth", deadline=None)  # machines are shared; no test asserts a time
@@ -83,6 +83,7 @@ def run_program() -> Callable[[Callable[[], Any]], Recorder]:
         asyncio.set_event_loop(loop)
         try:
             pulumi_mocks.set_mocks(recorder, project="plinth", stack="local", preview=False)
+            sdk.lighten()
 
             @pulumi.runtime.test
             def body() -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks as pulumi_mocks
 
-from infra import program, providers
+from infra import program, providers, sdk
 from infra.local.paths import repo_root
 from infra.settings import Settings
 
@@ -67,11 +67,11 @@ def resources(settings: Settings) -> Recorder:
     return recorder
 
 
-def render(settings: Settings) -> str:
+def render(found: Recorder) -> str:
     """Return the graph of a stack as JSON, one line for each resource, in a fixed order."""
     lines = sorted(
         f"{json.dumps(f'{kind} {name}')}: {json.dumps(_shown(inputs), sort_keys=True)}"
-        for kind, name, inputs in resources(settings).asked
+        for kind, name, inputs in found.asked
     )
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -80,7 +80,7 @@ def golden(root: Path | None = None) -> dict[Path, str]:
     """Return every golden file with what it should hold."""
     top = root or repo_root()
     return {
-        top / "tests" / "golden" / f"{name}.json": render(stack_settings(path))
+        top / "tests" / "golden" / f"{name}.json": render(resources(stack_settings(path)))
         for path in sorted((top / "stacks").glob("Pulumi.*.yaml"))
         for name in [path.name.removeprefix("Pulumi.").removesuffix(".yaml")]
     }
@@ -111,6 +111,7 @@ def run_recorded(
     asyncio.set_event_loop(loop)
     try:
         pulumi_mocks.set_mocks(monitor.mocks, project="plinth", stack=stack, preview=preview, monitor=monitor)
+        sdk.lighten()
 
         @pulumi.runtime.test  # type: ignore[untyped-decorator]
         def run() -> Any:

@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
-from infra import program, providers
 from infra.components.network import GATEWAYS, INTERFACES
 from infra.settings import Settings
 
 
 @pytest.fixture
-def record(raw_settings: dict[str, Any], run_program: Callable[[Callable[[], Any]], Any]) -> Any:
+def record(raw_settings: dict[str, Any], recorded: Callable[[Settings], Any]) -> Any:
     raw_settings["network"] = {"zones": 3, "nat": "each"}
     raw_settings["identity"] = {"repository": "own/repo"}
     raw_settings["gpu"] = {"pools": {"a10g": {"instance_types": ["g5.12xlarge"], "hours_per_month": 60}}}
     settings = Settings.parse(raw_settings, stack="local", environ={})
-    return run_program(lambda: program.build(settings, providers.build(settings)))
+    return recorded(settings)
 
 
 def test_nothing_has_a_public_address_and_the_default_group_is_closed(record: Any) -> None:

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import mig_setup, program, providers
+from infra import mig_setup
 from infra.components.gpu_system import Division, plugin_config
 from infra.components.node_pool import TEMPLATE_TAG, user_data
 from infra.gpu_instances import MIG_PROFILES
@@ -25,7 +25,7 @@ PROFILES = sorted({(name, count) for of in MIG_PROFILES.values() for name, count
 
 
 @pytest.fixture(scope="module")
-def record(run_program: Callable[[Callable[[], Any]], Any]) -> Any:
+def record(recorded: Callable[[Settings], Any]) -> Any:
     raw = {
         "owner": "risk-platform",
         "cost_centre": "4711",
@@ -43,7 +43,7 @@ def record(run_program: Callable[[Callable[[], Any]], Any]) -> Any:
         },
     }
     settings = Settings.parse(raw, stack="local", environ={})
-    return run_program(lambda: program.build(settings, providers.build(settings)))
+    return recorded(settings)
 
 
 def daemons(record: Any) -> dict[str, dict[str, Any]]:

@@ -28,14 +28,12 @@ def test_released_images_are_claimed_first_and_never_by_age(keep: int, days: int
 
 
 @pytest.mark.parametrize("service", ["credit-risk"])
-def test_every_service_has_a_repository(settings, run_program, service) -> None:
-    from infra import program, providers  # noqa: PLC0415
-
-    record = run_program(lambda: program.build(settings, providers.build(settings)))
-    made = {one.inputs["name"]: one for one in record.of_type("aws:ecr/repository:Repository")}
+def test_every_service_has_a_repository(settings, recorded, service) -> None:
+    found = recorded(settings).of_type("aws:ecr/repository:Repository")
+    made = {one.inputs["name"]: one for one in found}
 
     assert set(made) == {f"plinth-local/{service}", "plinth-local/cluster-autoscaler"}
-    found = made[f"plinth-local/{service}"]
-    assert found.inputs["imageTagMutability"] == "IMMUTABLE"
-    assert found.inputs["imageScanningConfiguration"] == {"scanOnPush": True}
-    assert found.inputs["encryptionConfigurations"][0]["encryptionType"] == "KMS"
+    one = made[f"plinth-local/{service}"]
+    assert one.inputs["imageTagMutability"] == "IMMUTABLE"
+    assert one.inputs["imageScanningConfiguration"] == {"scanOnPush": True}
+    assert one.inputs["encryptionConfigurations"][0]["encryptionType"] == "KMS"

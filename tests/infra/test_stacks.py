@@ -1,5 +1,6 @@
 """The five stacks: each file is valid, and its resources are those of its golden graph."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -16,12 +17,17 @@ def test_every_environment_has_a_stack_file() -> None:
     assert {p.name for p in STACKS.glob("Pulumi.*.yaml")} == {f"Pulumi.{e}.yaml" for e in ENVIRONMENTS}
 
 
+@functools.cache
+def asked_for(stack: str) -> graph.Recorder:
+    """Return what the program asks for; building it takes seconds."""
+    return graph.resources(graph.stack_settings(STACKS / f"Pulumi.{stack}.yaml"))
+
+
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_the_graph_of_a_stack_is_the_golden_one(stack: str) -> None:
     golden = repo_root() / "tests" / "golden" / f"{stack}.json"
-    settings = graph.stack_settings(STACKS / f"Pulumi.{stack}.yaml")
 
-    assert graph.render(settings).splitlines() == golden.read_text(encoding="utf-8").splitlines(), (
+    assert graph.render(asked_for(stack)).splitlines() == golden.read_text(encoding="utf-8").splitlines(), (
         "the resources of this stack changed; when that is meant: ./plinth docs, and look at the difference"
     )
 
@@ -156,7 +162,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_names_are_within_the_limits_of_aws_and_given_once(stack: str) -> None:
-    asked = graph.resources(graph.stack_settings(STACKS / f"Pulumi.{stack}.yaml")).asked
+    asked = asked_for(stack).asked
     named = [
         (kind, inputs.get("name") or inputs.get("bucket"), LIMITS[kind])
         for kind, _, inputs in asked

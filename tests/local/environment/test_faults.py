@@ -30,7 +30,7 @@ def changed(draft: Clone) -> Clone:
     stack = draft.root / "stacks" / "Pulumi.local.yaml"
     days = 91 + int.from_bytes(os.urandom(2)) % 3000  # some number that it is not
     edit(stack, "config:\n", f"config:\n  plinth:storage:\n    noncurrent_days: {days}\n")
-    edit(stack, "cpu_millicores: 250", f"cpu_millicores: 250\n      replicas: {replicas}")
+    edit(stack, "credit-risk:\n", f"credit-risk:\n      replicas: {replicas}\n")
     return draft
 
 
