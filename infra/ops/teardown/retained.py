@@ -45,10 +45,9 @@ def sweep(account: Account, settings: Settings, things: Iterable[Thing]) -> list
     done += [f"log group {t.name}" for t in ours if t.kind == "logs/group" and _log_group(account, t)]
     done += [f"table {t.name}" for t in ours if t.kind == "dynamodb/table" and _table(account, t)]
     done += [f"vault {t.name}" for t in ours if t.kind == "backup/vault" and _vault(account, t)]
-    # The block protects every bucket of the account: it stays while anybody else has one.
-    others = [t for t in rows if t.kind == "s3/bucket" and t not in ours]
+    # The block protects every bucket of the account: it stays while there is one, whoever's it is.
     blocks = [t for t in rows if t.kind == "s3/account-block"] if settings.aws.owns_account else []
-    for block in blocks if not others else []:
+    for block in blocks if not list(account.rows("s3", "list_buckets", "Buckets")) else []:
         account.client("s3control").delete_public_access_block(AccountId=account.account_id)
         done.append(f"account's {block.name}")
     needed = {number for record in records(account, ours).values() for number in record.keys}

@@ -165,6 +165,20 @@ def test_the_account_is_opened_only_when_it_has_no_bucket_any_more(account: Acco
     assert sweep(account) == ["bucket plain", "account's public access block"]
 
 
+def test_the_account_stays_closed_while_a_bucket_of_records_is_kept(account: Account) -> None:
+    bucket(account, "records", "audit", locked=True)
+    put(account, "records", "kept", days=30)
+    account.client("s3control").put_public_access_block(
+        AccountId=NUMBER, PublicAccessBlockConfiguration={"BlockPublicAcls": True}
+    )
+
+    assert sweep(account) == []
+
+    account.client("s3control").get_public_access_block(AccountId=NUMBER)
+    found = retained.records(account, things_in(account, [REGION], kinds=KEEPERS).things)
+    assert "closes the account's buckets to the public, 1 that are kept" in [r.what for r in found.values()]
+
+
 def test_what_holds_the_state_stays_and_says_so(account: Account) -> None:
     bucket(account, "state", "state")
     put(account, "state", "checkpoint")
