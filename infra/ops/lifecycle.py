@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from infra import naming
 from infra.errors import Exit, PlinthError, RefusedError
 from infra.local.paths import home, repo_root
-from infra.ops import contracts
+from infra.ops import contracts, trail
 from infra.ops.account import Account
 from infra.settings import Settings
 from services.lifecycle import inference, ingestion, scaffold
@@ -31,8 +31,6 @@ from services.readiness.errors import DataError, ModelRefusedError, ServiceError
 Place = Literal["folder", "aws"]
 REGISTRY_KEYS = {"partition": "model", "sort": "version"}
 """Keys of the registry's table, as infra/wiring/storage.py makes it."""
-BATCH_LOG = "batch-log"
-"""Folder below this clone's home in which decisions of files are logged before they are written."""
 REFUSALS = (DataError, TrainingError, RegistryError, ModelRefusedError)
 """What the pipeline refuses on purpose; everything else that it raises is a failure."""
 
@@ -201,7 +199,7 @@ def batch(
                 inference.scoring(
                     of(service).hosted,
                     folder,
-                    log=home() / BATCH_LOG,
+                    log=home() / trail.BATCH_LOG,
                     caller=f"batch:{getpass.getuser()}",
                     store=_decisions(settings) if place == "aws" else None,
                 ) as scorer,

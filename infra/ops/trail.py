@@ -8,7 +8,6 @@ from typing import Any
 from infra import naming
 from infra.errors import PlinthError
 from infra.local.paths import home, repo_root
-from infra.ops import lifecycle
 from infra.ops.account import Account
 from infra.settings import Settings
 from infra.wiring.storage import bucket_name
@@ -21,6 +20,9 @@ from services.readiness.decision_log.writer import LogUnavailableError, now
 from services.readiness.errors import ServiceError
 from services.readiness.review import Case, ReviewQueue
 from services.readiness.review_feed import missing, queue_of
+
+BATCH_LOG = "batch-log"
+"""Folder below this clone's home in which decisions of files are logged before they are written."""
 
 PROVENANCE = ("decision", "asked_at", "model_digest", "reviewer", "labelled_at")
 """Columns of exported labels that say where a label comes from."""
@@ -35,7 +37,7 @@ def reader(settings: Settings, service: str) -> Reader:
         PlinthError: The bucket does not answer.
     """
     spools = sorted((home() / "local" / "pods").glob("*/volumes/decisions")) if settings.aws.emulated else []
-    own = [home() / "reviews-log", home() / lifecycle.BATCH_LOG]
+    own = [home() / "reviews-log", home() / BATCH_LOG]
     try:
         return Reader(service, store=_store(settings), spools=[*spools, *own])
     except StoreError as error:
