@@ -34,7 +34,7 @@ def compute(case: dict[str, Any], opts: Opts) -> None:
     AccountWatch(
         "watch",
         AccountWatchArgs(
-            watch_name="small", region=REGION, threat_detection=False, posture=False, access_analyzer=True
+            watch_name="small", region=REGION, threat_detection=True, posture=False, access_analyzer=True
         ),
         opts.part(),
     )
