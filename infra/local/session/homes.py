@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -69,7 +70,13 @@ def remove(root: Path) -> None:
     pods = root / "local" / "pods"
     for folder in pods.iterdir() if pods.is_dir() else ():
         Sandbox(folder).remove()  # a pod has a folder under the system's temporary one as well
-    shutil.rmtree(root)
+    # Out of the way at once: who waits for the lock makes a new home, and must not lose it to this removal.
+    gone = root.with_name(f".{root.name.lstrip('.')}-removed-{secrets.token_hex(4)}")
+    try:
+        root.rename(gone)
+    except OSError:  # a mount point stays where it is
+        gone = root
+    shutil.rmtree(gone)
 
 
 @contextmanager
