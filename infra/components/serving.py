@@ -229,7 +229,7 @@ def _pod(
             annotations={
                 "plinth.dev/model-digest": args.model_digest,
                 # Keys are read at the start of a process, so new ones must start new processes.
-                "plinth.dev/token-keys": hashlib.sha256(args.token_keys.encode()).hexdigest(),
+                "plinth.dev/issuer-keys": f"sha256:{hashlib.sha256(args.token_keys.encode()).hexdigest()}",
             },
         ),
         spec=kubernetes.core.v1.PodSpecArgs(

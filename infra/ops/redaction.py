@@ -18,6 +18,10 @@ SECRET = "[secret]"  # noqa: S105 - the engine's own word for one that it does n
 _VALUES = ("inputs", "outputs")
 _DROPPED = ("created", "modified", "initErrors", "resourceHooks", "stackTrace")
 """What a preview does not need of a resource."""
+RAW_STATE = "__pulumi_raw_state_delta"
+"""The provider's note of how the outputs differ from Terraform's own form. The engine locks parts of it as
+secrets; a note with holes ends the preview, while without one the provider reads the outputs, as it did
+before there were notes."""
 
 
 def redacted(text: str, *, stack: str, account_id: str, local_account_id: str, salt: str) -> str:
@@ -68,7 +72,7 @@ def _resource(resource: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in resource.items() if key not in _DROPPED}
     for side in _VALUES:
         if side in kept:
-            values = _without_secrets(kept[side])
+            values = _without_secrets({key: value for key, value in kept[side].items() if key != RAW_STATE})
             secret = resource.get("type") == "kubernetes:core/v1:Secret"
             kept[side] = mask_value({**values, "kind": "Secret"} if secret else values)
     for key in resource.get("additionalSecretOutputs") or ():

@@ -199,7 +199,7 @@ def _pods(change: Change) -> Iterator[Risk]:
         yield Risk(level=Level.CRITICAL, kind=Kind.DOWNTIME, reason="no pod is left: the service is down")
     elif old is not None and new is not None and new < old:
         danger = Level.HIGH if new == 1 else Level.LOW
-        yield Risk(level=danger, kind=Kind.DOWNTIME, reason=f"{new:g} pods instead of {old:g}")
+        yield Risk(level=danger, kind=Kind.DOWNTIME, reason=f"{old:g} pods become {new:g}")
     if at(change.new, "spec.strategy.type") == "Recreate" != at(change.old, "spec.strategy.type"):
         yield Risk(
             level=Level.HIGH, kind=Kind.DOWNTIME, reason="every rollout stops all pods first (Recreate)"

@@ -31,6 +31,13 @@ def test_what_the_engine_marked_is_gone() -> None:
     assert json.loads(written)["checkpoint"]["latest"]["resources"][0]["inputs"] == {"a": [{"b": SECRET}]}
 
 
+def test_the_providers_note_goes_whole_since_one_with_holes_ends_the_preview() -> None:
+    note = {"obj": {"ps": {"tags": {**MARK, "ciphertext": "v1:cipher"}}}}
+    written = copy(state(outputs={"id": "a", "__pulumi_raw_state_delta": note}))
+
+    assert json.loads(written)["checkpoint"]["latest"]["resources"][0]["outputs"] == {"id": "a"}
+
+
 def test_what_nobody_marked_is_masked() -> None:
     written = copy(state(outputs={"password": "hunter2", "note": "AKIA" + "ABCDEFGHIJKLMNOP"}))
 

@@ -48,7 +48,7 @@ def test_the_dangerous_stands_first(name: str) -> None:
         ("storage-longer-log-retention", Level.NONE, []),
         ("storage-tags-only", Level.NONE, []),
         ("storage-delete-log-group", Level.CRITICAL, ["data loss"]),
-        ("storage-delete-bucket", Level.HIGH, ["exposure", "encryption", "retention"]),
+        ("storage-delete-bucket", Level.HIGH, ["access", "safeguard", "stays in the account"]),
         ("storage-delete-table-that-is-protected", Level.CRITICAL, ["protected resource"]),
         ("storage-public-access-opened", Level.CRITICAL, ["exposure"]),
         ("storage-policy-for-everyone", Level.CRITICAL, ["anyone can now s3:GetObject"]),
@@ -82,6 +82,8 @@ def test_the_dangerous_stands_first(name: str) -> None:
         ("compute-gpu-pool-grows", Level.NONE, ["scalingConfig.maxSize: 2 → 16"]),
         ("identity-secret-changed", Level.NONE, ["endpoint: changes; its value is secret"]),
         ("cluster-nothing", Level.NONE, []),
+        ("cluster-nothing-against-a-redacted-state", Level.NONE, ["Nothing to change."]),
+        ("cluster-fewer-replicas", Level.HIGH, ["downtime", "2 pods become 1", "spec.replicas: 2 → 1"]),
         ("cluster-service-gone", Level.HIGH, ["downtime"]),
         ("cluster-namespace-gone", Level.CRITICAL, ["data loss"]),
         ("cluster-right-widened", Level.CRITICAL, ["can now * everything in its namespace"]),
@@ -102,6 +104,7 @@ def test_a_reviewer_is_told_what_a_change_risks(name: str, level: Level, words: 
         ("storage-provider-refuses", "the preview failed"),
         ("storage-replace-table", "the preview failed"),
         ("storage-key-without-rotation", "violation"),
+        ("storage-waiver-expired", "violation"),
         ("cluster-api-server-refuses", "the preview failed"),
         ("cluster-right-widened", "violation"),
         ("storage-public-access-opened", "violation"),
@@ -109,6 +112,16 @@ def test_a_reviewer_is_told_what_a_change_risks(name: str, level: Level, words: 
 )
 def test_what_must_not_go_on_is_refused(name: str, why: str) -> None:
     assert why in " ".join(expected.made(name).refusals)
+
+
+def test_a_waived_violation_is_shown_with_its_reason_and_does_not_stop_the_change() -> None:
+    made = expected.made("storage-waived-key-without-rotation")
+
+    assert made.refusals == []
+    (waived,) = [one for one in made.judged if one.state == "waived"]
+    assert "by security, owner data-platform" in waived.message
+    assert "### Waived" in markdown.render(made)
+    assert "policy, waived: " in text.render(made)
 
 
 def test_a_mandatory_message_that_quotes_a_waiver_is_a_refusal() -> None:

@@ -107,7 +107,9 @@ RECORDED: dict[str, dict[str, Any]] = {
     "storage-table-unprotected": _storage(
         set={"records": {"deletionProtectionEnabled": False, "pointInTimeRecovery": {"enabled": False}}}
     ),
-    "storage-tags-only": _storage(set={"events": {"tags": {"plinth:team": "risk"}}}),
+    "storage-tags-only": _storage(
+        set={"events": {"tags": {"plinth:data-class": "logs", "plinth:team": "risk"}}}
+    ),
     "storage-program-fails": _storage(fails=True),
     "storage-provider-refuses": _storage(set={"events": {"retentionInDays": 13}}),
     "storage-all-at-once": _storage(
