@@ -92,7 +92,7 @@ def test_comments_in_a_block_are_never_lost_silently(files: tuple[Path, Path]) -
     source, target = files
     tried(source, cluster={"version": "1.35"})
     text = (
-        target.read_text(encoding="utf-8") + "  plinth:cluster:\n    # after the audit\n    version: '1.35'\n"
+        target.read_text(encoding="utf-8") + "  plinth:cluster:\n    # after the audit\n    version: '1.36'\n"
     )
     target.write_text(text, encoding="utf-8")
 
