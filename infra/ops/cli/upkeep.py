@@ -62,7 +62,7 @@ def test(
     context: typer.Context,
     tiers: Annotated[
         list[str] | None,
-        typer.Argument(help="unit, lint, serving, toolchain, local (faults: a part of it); or all."),
+        typer.Argument(help="unit, lint, serving, toolchain, local, faults; all but faults."),
     ] = None,
 ) -> None:
     """Run the tests, in tiers: unit, lint, serving, toolchain, local (the real engine); or all.
