@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[2] / "ops"))  # the stand-in for a forge
+sys.path.insert(1, str(Path(__file__).parents[2] / "structure"))  # the steps of the workflows
 
 from clones import Clone, draft_of
 from commands import Done
