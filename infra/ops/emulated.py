@@ -15,6 +15,7 @@ import yaml
 from infra.errors import PlinthError, SettingsError
 from infra.local import isolation, session
 from infra.local.paths import home, repo_root
+from infra.local.session import homes
 
 OVERRIDES: dict[str, Any] = {
     "plinth:contracts": "development",
@@ -74,6 +75,7 @@ def platform_of(stack: str) -> Iterator[Path]:
 
     The platform is stopped afterwards and keeps its state, under ``emulated/<stack>`` of the clone's home.
     """
+    homes.make(home())  # the clone's own, so that `down --purge` knows it although nothing else was ever up
     before, place = os.environ.get("PLINTH_HOME"), home() / "emulated" / stack
     document = yaml.safe_load(stack_file(stack).read_text(encoding="utf-8"))
     local = yaml.safe_load(stack_file("local").read_text(encoding="utf-8"))

@@ -1,9 +1,12 @@
 """Any stack has an emulated copy: the same settings but for four keys, and no secret of the real one."""
 
+from pathlib import Path
+
 import pytest
 
 from infra.errors import PlinthError
-from infra.ops.emulated import copy_of
+from infra.local import session
+from infra.ops.emulated import copy_of, platform_of
 
 LOCAL = {"encryptionsalt": "v1:local", "config": {}}
 
@@ -37,3 +40,14 @@ def test_the_copy_differs_in_four_keys_and_the_lock_only() -> None:
 def test_a_stack_with_secrets_is_refused(value: object) -> None:
     with pytest.raises(PlinthError, match="plinth:key"):
         copy_of({"config": {"plinth:key": value}}, LOCAL)
+
+
+def test_a_purge_takes_a_home_in_which_only_copies_were_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLINTH_HOME", str(tmp_path / "home"))
+    with platform_of("dev") as file:
+        assert "emulated: true" in file.read_text(encoding="utf-8")
+
+    session.stop(purge=True)
+    assert not (tmp_path / "home").exists()

@@ -18,7 +18,7 @@ pytestmark = [
 
 DECISIONS = "plinth-local-decisions-123456789012-eu-central-1"
 FROM_THE_START = {"default", "kube-node-lease", "kube-public", "kube-system"}
-PLANTED = "/api/v1/namespaces/default/configmaps"
+PLANTED = "/api/v1/namespaces/kube-public/configmaps"
 KEYS = 18
 """Keys of the local stack, of both regions."""
 
