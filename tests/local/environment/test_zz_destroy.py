@@ -10,7 +10,7 @@ from clones import Clone
 
 from infra.errors import Exit
 
-pytestmark = [
+pytestmark = pytest.mark.faults
     pytest.mark.local,
     # Two teardowns, each of 460 resources, and the `up` before them where this file runs alone.
     pytest.mark.timeout(1500),
@@ -18,7 +18,7 @@ pytestmark = [
 
 DECISIONS = "plinth-local-decisions-123456789012-eu-central-1"
 FROM_THE_START = {"default", "kube-node-lease", "kube-public", "kube-system"}
-PLANTED = "/api/v1/namespaces/kube-public/configmaps"
+PLANTED = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 KEYS = 18
 """Keys of the local stack, of both regions."""
 
@@ -39,7 +39,7 @@ def test_a_destroyed_environment_leaves_what_retention_holds_and_nothing_else(se
         assert told["errors"] == []
         assert told["unseen"] == {}
         assert "dynamodb/table plinth-local-model-registry" in told["lifted"]
-        assert _unexplained(told) == [("sqs/queue", "planted"), ("kubernetes/configmap", "planted")]
+        assert _unexplained(told) == [("sqs/queue", "planted"), ("kubernetes/clusterrole", "planted")]
 
         sqs.delete_queue(QueueUrl=queue)
         api.delete(f"{PLANTED}/planted").raise_for_status()
