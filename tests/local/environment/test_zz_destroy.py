@@ -10,8 +10,8 @@ from clones import Clone
 
 from infra.errors import Exit
 
-pytestmark = pytest.mark.faults
-    pytest.mark.local,
+pytestmark = [
+    pytest.mark.faults,
     # Two teardowns, each of 460 resources, and the `up` before them where this file runs alone.
     pytest.mark.timeout(1500),
 ]
