@@ -92,11 +92,16 @@ def problems(
     return found + _overlaps(network, apart_from)
 
 
+def unknown_region(region: str) -> str:
+    """Say that nobody here knows the zones of a region."""
+    return f"the zones of region {region} are not known; known are {', '.join(ZONES)}"
+
+
 def _zone_problems(region: str, zones: int, public_subnets: int) -> list[str]:
     letters = ZONES.get(region)
     found = []
     if letters is None:
-        found.append(f"the zones of region {region} are not known; known are {', '.join(ZONES)}")
+        found.append(unknown_region(region))
     elif zones > len(letters):
         found.append(
             f"region {region} has {len(letters)} zones ({', '.join(letters)}), {zones} are asked for"

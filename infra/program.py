@@ -17,10 +17,10 @@ from infra.wiring import (
     audit,
     autoscaling,
     cluster,
-    copies,
     cost,
     foundation,
     gpu,
+    images,
     readiness,
     recovery,
     storage,
@@ -82,7 +82,7 @@ def build(settings: Settings, providers: Providers) -> Outputs:
     )
 
     # Cluster: who may enter, and in which groups; what is allowed inside is RBAC's and admission's business.
-    registries = cluster.registries(settings, opts, key=stores.keys["images"])
+    registries = images.own(settings, opts, key=stores.keys["images"])
     compute = cluster.build(
         settings,
         opts,
@@ -106,7 +106,7 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         topic_arn=watched.topic.arn,
     )
     identities = cluster.workloads(settings, opts, cluster=compute.cluster)
-    copies.registries(settings, opts, key=stores.keys["images"])
+    images.copies(settings, opts, key=stores.keys["images"])
     # Nodes come when pods wait for them, GPU nodes from zero, and go when nobody needs them.
     autoscaling.build(settings, opts, identity=identities["cluster-autoscaler"])
     # What reaches the API server on any way meets the controls there again, GPU work its own ones.

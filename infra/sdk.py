@@ -70,6 +70,6 @@ def _unsaid(
     msg: str,
     resource: pulumi.Resource | None = None,
     stream_id: int | None = None,
-    ephemeral: bool | None = None,  # noqa: FBT001 - as above
+    ephemeral: bool | None = None,  # noqa: FBT001 - the SDK's own signature
 ) -> None:
     """Say nothing."""

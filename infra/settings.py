@@ -26,8 +26,8 @@ from infra.settings_foundation import (
     RegistrySettings,
 )
 from infra.settings_operations import AuditSettings, CostSettings, RecoverySettings, StorageSettings
-from infra.settings_sources import RELEASES_VARIABLE, all_config, decode, known_stacks, read_releases
-from infra.settings_tokens import TOKENS_VARIABLE, TokenSettings, read_tokens
+from infra.settings_sources import RELEASES_VARIABLE, all_config, decode, known_stacks, read_json
+from infra.settings_tokens import TOKENS_VARIABLE, TokenSettings
 
 Environment = Literal["local", "dev", "staging", "prod", "prod-dr"]
 ENVIRONMENTS: tuple[Environment, ...] = ("local", "dev", "staging", "prod", "prod-dr")
@@ -250,10 +250,22 @@ class Settings(Frozen):
         values = {"environment": stack, **raw}
         releases_file = environ.get(RELEASES_VARIABLE)
         if "releases" not in values and releases_file:
-            values["releases"] = read_releases(Path(releases_file))
+            values["releases"] = read_json(
+                Path(releases_file),
+                variable=RELEASES_VARIABLE,
+                what="The releases file",
+                missing="Run './plinth up', which builds the services and writes it.",
+                broken="Remove it and run './plinth up', which writes it anew.",
+            )
         tokens_file = environ.get(TOKENS_VARIABLE)
         if "tokens" not in values and tokens_file:
-            values["tokens"] = read_tokens(Path(tokens_file))
+            values["tokens"] = read_json(
+                Path(tokens_file),
+                variable=TOKENS_VARIABLE,
+                what="The tokens file",
+                missing="Run './plinth up', which writes it for a local stack.",
+                broken="Correct it: an object with issuer (text) and keys (a list of JSON Web Keys).",
+            )
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:

@@ -37,7 +37,7 @@ def network(settings: NetworkSettings, *, environment: str, region: str) -> Iter
         public_subnets=settings.nat_gateways(),
         apart_from=[*settings.apart_from, settings.service_cidr],
     ):
-        if f"region {region} are not known" in reason:
+        if reason == network_plan.unknown_region(region):
             yield mistake("aws.region", region, reason)
         else:
             yield mistake("network", settings.cidr, reason)

@@ -36,8 +36,15 @@ def decode(value: Any) -> Any:
     return value
 
 
-def read_releases(path: Path) -> Any:
-    """Return what a releases file says.
+def read_json(path: Path, *, variable: str, what: str, missing: str, broken: str) -> Any:
+    """Return what a file that a variable names says; it is checked with the other settings.
+
+    Args:
+        path: The file.
+        variable: The environment variable that names it.
+        what: What it is, for the message.
+        missing: What to do when it is not there.
+        broken: What to do when it is no JSON.
 
     Raises:
         SettingsError: It is missing or no JSON.
@@ -46,13 +53,7 @@ def read_releases(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(
-            f"{RELEASES_VARIABLE} names a file that does not exist.",
-            where=str(path),
-            fix="Run './plinth up', which builds the services and writes it.",
+            f"{variable} names a file that does not exist.", where=str(path), fix=missing
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"The releases file is not valid JSON: {error}",
-            where=str(path),
-            fix="Remove it and run './plinth up', which writes it anew.",
-        ) from None
+        raise SettingsError(f"{what} is not valid JSON: {error}", where=str(path), fix=broken) from None

@@ -1,12 +1,10 @@
 """Who issues the tokens with which callers come to the services."""
 
 import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from infra.errors import SettingsError
 from infra.settings_base import Frozen
 
 TOKENS_VARIABLE = "PLINTH_TOKENS"
@@ -51,25 +49,3 @@ class TokenSettings(Frozen):
         """Return the keys as a JSON Web Key Set."""
         keys = [key.model_dump(exclude_none=True) for key in self.keys]
         return json.dumps({"keys": keys}, sort_keys=True)
-
-
-def read_tokens(path: Path) -> Any:
-    """Return what a tokens file holds; it is checked with the other settings.
-
-    Raises:
-        SettingsError: It is missing or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(
-            f"{TOKENS_VARIABLE} names a file that does not exist.",
-            where=str(path),
-            fix="Run './plinth up', which writes it for a local stack.",
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"The tokens file is not valid JSON: {error}",
-            where=str(path),
-            fix="Correct it: an object with issuer (text) and keys (a list of JSON Web Keys).",
-        ) from None

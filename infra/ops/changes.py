@@ -36,7 +36,9 @@ class Ready:
     engine: Engine
     state: str
     behind: bool
-    """True when the state may lag behind the world, so that a refresh must come first."""
+    """True when the whole state may lag behind the world, so that a refresh of everything must come first."""
+    cut_off: tuple[str, ...] = ()
+    """URNs of the resources whose last change was cut off; of the others the state is as good as ever."""
 
 
 def stack_settings(file: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -104,7 +106,8 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
         settings=stack_settings(file, {name: environ[name] for name in (RELEASES_VARIABLE, TOKENS_VARIABLE)}),
         engine=Engine(stack, {**environ, **(TAKE_BACK if refresh else {})}, tools.bin("pulumi")),
         state=state.digest(stack),
-        behind=refresh or restored is not None or state.interrupted(stack),
+        behind=refresh or restored is not None,
+        cut_off=tuple(state.cut_off(stack)),
     )
 
 
@@ -147,7 +150,7 @@ def preview(
     """
     with steps.step("preview"), ThreadPoolExecutor(max_workers=1) as beside:
         places = beside.submit(sources.of, ready.settings) if seen else None
-        options = ["--refresh"] if ready.behind else []
+        options = ["--refresh"] if ready.behind or ready.cut_off else []  # a preview writes no state
         run = ready.engine.run("preview", *options, listener=lambda r: steps.say(f"{len(r.steps)} resources"))
     report = reports.of(run, ready.settings, places.result() if places else None)
     if seen:
@@ -194,6 +197,8 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
     if ready.settings.gpu.pools:
         with steps.step("quotas"):
             preflight.require(preflight.look(ready.settings))
+    if ready.cut_off and not ready.behind:
+        ready = _caught_up(ready, steps)
     planned = preview(ready, steps)
     if not planned.changes and not ready.behind:
         return planned, None
@@ -219,6 +224,26 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
         run = _change(ready, steps, total)
     judge(run, stack)
     return planned, run
+
+
+def _caught_up(ready: Ready, steps: Steps) -> Ready:
+    """Ask the world about what was cut off, and about nothing else: the engine writes down each step's end.
+
+    What was being created has no id yet, so nobody can ask for it; the change that follows meets it by name
+    (see ``adopt``).
+    """
+    stack = ready.settings.environment
+    known = state.known(stack)
+    if not known:
+        return replace(ready, behind=True, cut_off=())
+    # Without a target everything would be asked; the stack itself costs nothing.
+    targets = [urn for urn in ready.cut_off if urn in known] or known[:1]
+    with steps.step("catch up"):
+        steps.say(f"{len(ready.cut_off)} resources whose change was cut off")
+        options = [option for urn in targets for option in ("--target", urn)]
+        run = ready.engine.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *options)
+    judge(run, stack)
+    return replace(ready, state=state.digest(stack), cut_off=())
 
 
 def _change(ready: Ready, steps: Steps, total: int) -> Run:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def build(settings: Settings) -> dict[str, dict[str, str]]:
     Raises:
         PlinthError: A service does not exist or does not build; the releases file is left as it was.
     """
-    releases = {name: _build_one(name, settings) for name in sorted(settings.services)}
+    sources = _sources()
+    releases = {name: _build_one(name, settings, sources) for name in sorted(settings.services)}
     path = releases_file(settings.environment)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     text = json.dumps(releases, indent=2) + "\n"
@@ -52,7 +54,7 @@ def build(settings: Settings) -> dict[str, dict[str, str]]:
     return releases
 
 
-def _build_one(service: str, settings: Settings) -> dict[str, str]:
+def _build_one(service: str, settings: Settings, sources: Mapping[str, str]) -> dict[str, str]:
     module = service.replace("-", "_")
     if not (repo_root() / "services" / module / "packaging.py").is_file():
         known = sorted(p.parent.name.replace("_", "-") for p in repo_root().glob("services/*/packaging.py"))
@@ -62,7 +64,7 @@ def _build_one(service: str, settings: Settings) -> dict[str, str]:
             fix=f"Use one of: {', '.join(known)}.",
         )
     out = home() / "build" / service
-    package = _packed(out) or _package(service, module, out)
+    package = _packed(out, sources) or _package(service, module, out, sources)
     image = images.put(
         out / "bento",
         service,
@@ -74,32 +76,35 @@ def _build_one(service: str, settings: Settings) -> dict[str, str]:
     return {"image": str(image), "model_digest": package["model_digest"]}
 
 
-def _packed(out: Path) -> dict[str, Any] | None:
+def _packed(out: Path, sources: Mapping[str, str]) -> dict[str, Any] | None:
     """Return what was packed before, when neither its sources nor what was packed have changed since.
 
     To find out by asking the package takes seconds of imports, each time.
     """
     try:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
-        if record == _record(out):
+        if record == _record(out, sources):
             return dict(json.loads((out / "package.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, PlinthError):
         pass  # nothing usable from before
     return None
 
 
-def _record(out: Path) -> dict[str, str]:
-    """Return what the packed service depends on (code and contracts, libraries, Python) and what it is."""
-    libraries = hashlib.sha256((repo_root() / "requirements.lock").read_bytes()).hexdigest()
+def _sources() -> dict[str, str]:
+    """Return what every packed service depends on: code and contracts, libraries, Python."""
     return {
         "services": images.digest_of(repo_root() / "services", skipped=COMPILED),
-        "libraries": libraries,
+        "libraries": hashlib.sha256((repo_root() / "requirements.lock").read_bytes()).hexdigest(),
         "python": sys.version,
-        "bento": images.digest_of(out / "bento", skipped=COMPILED),
     }
 
 
-def _package(service: str, module: str, out: Path) -> dict[str, Any]:
+def _record(out: Path, sources: Mapping[str, str]) -> dict[str, str]:
+    """Return what a packed service depends on, and what it is."""
+    return {**sources, "bento": images.digest_of(out / "bento", skipped=COMPILED)}
+
+
+def _package(service: str, module: str, out: Path, sources: Mapping[str, str]) -> dict[str, Any]:
     command = [sys.executable, "-m", f"services.{module}.packaging", "--out", str(out)]
     try:
         done = subprocess.run(
@@ -118,5 +123,5 @@ def _package(service: str, module: str, out: Path) -> dict[str, Any]:
         )
     package = json.loads(done.stdout)
     assert isinstance(package, dict)
-    (out / RECORD).write_text(json.dumps(_record(out)), encoding="utf-8")
+    (out / RECORD).write_text(json.dumps(_record(out, sources)), encoding="utf-8")
     return package

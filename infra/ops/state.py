@@ -111,9 +111,15 @@ def protected(stack: str) -> list[str]:
     return sorted(str(row["urn"]).rsplit("::", 1)[-1] for row in rows if row.get("protect"))
 
 
-def interrupted(stack: str) -> bool:
-    """Return whether the last update was cut off, so that the state may lag behind the world."""
-    return bool((load(state_file(stack)) or {}).get("pending_operations"))
+def cut_off(stack: str) -> list[str]:
+    """Return the URNs of the resources whose last change was cut off: nobody wrote down how it ended."""
+    steps = (load(state_file(stack)) or {}).get("pending_operations") or []
+    return sorted({str(step["resource"]["urn"]) for step in steps})
+
+
+def known(stack: str) -> list[str]:
+    """Return the URNs of the resources that the stack holds, in the order of the state."""
+    return [str(row["urn"]) for row in (load(state_file(stack)) or {}).get("resources", [])]
 
 
 def repair(stack: str) -> Path | None:

@@ -7,7 +7,7 @@ from infra.components.cluster_autoscaler import ClusterAutoscaler, ClusterAutosc
 from infra.components.eks_cluster import PodIdentity
 from infra.components.restricted_namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from infra.settings import Settings
-from infra.wiring import cluster, copies, gpu
+from infra.wiring import cluster, gpu, images
 
 NAMESPACE = "autoscaler"
 
@@ -44,7 +44,7 @@ def build(settings: Settings, opts: pulumi.ResourceOptions, *, identity: PodIden
             namespace=NAMESPACE,
             cluster=naming.cluster(settings.environment),
             region=settings.aws.region,
-            image=copies.image(settings, settings.cluster.autoscaler()),
+            image=images.image(settings, settings.cluster.autoscaler()),
             most_nodes=most_nodes(settings),
             api_cidrs=[settings.network.cidr, settings.network.service_cidr],
             scraped_from=gpu.MONITORING,

@@ -1,4 +1,4 @@
-"""The registry, the cluster, its nodes and GPU pools, and the identities of what runs there."""
+"""The cluster, its nodes and GPU pools, and the identities of what runs there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from infra.components.eks_cluster import (
     PodIdentityArgs,
 )
 from infra.components.encryption_key import EncryptionKey
-from infra.components.image_registry import ImageRegistry, ImageRegistryArgs
 from infra.components.network import Network
 from infra.components.node_pool import NodePool, NodePoolArgs
 from infra.iam import cluster_rules, workload_roles
@@ -41,26 +40,6 @@ class Compute:
     cluster: EksCluster
     node_role: ServiceRole
     pools: Mapping[str, NodePool]
-
-
-def registries(
-    settings: Settings, opts: pulumi.ResourceOptions, *, key: EncryptionKey
-) -> dict[str, ImageRegistry]:
-    """Build an image repository for each service."""
-    return {
-        service: ImageRegistry(
-            f"{service}-images",
-            ImageRegistryArgs(
-                repository_name=f"{naming.PROJECT}-{settings.environment}/{service}",
-                key_arn=key.arn,
-                account_id=settings.aws.account_id,
-                keep_images=settings.registry.keep_images,
-                untagged_days=settings.registry.untagged_days,
-            ),
-            opts,
-        )
-        for service in sorted(settings.services)
-    }
 
 
 def build(

@@ -21,7 +21,7 @@ from infra.components.restricted_namespace import RestrictedNamespace, Restricte
 from infra.gpu_instances import INSTANCES, MIG_PROFILES, offer
 from infra.settings import Settings
 from infra.settings_foundation import PoolSettings
-from infra.wiring import copies
+from infra.wiring import images
 
 TAINT = Taint(key="nvidia.com/gpu", value="present")
 """Keeps pods that did not ask for a GPU off the expensive nodes."""
@@ -106,7 +106,7 @@ def system(settings: Settings, opts: pulumi.ResourceOptions) -> GpuSystem:
         opts,
     )
     wanted = (settings.gpu.device_plugin_image, settings.gpu.exporter_image)
-    images = [copies.image(settings, one) for one in wanted]
+    images = [images.image(settings, one) for one in wanted]
     narrowed = GpuSystemGate(
         "gpu-system-gate",
         GpuSystemGateArgs(

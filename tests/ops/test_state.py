@@ -92,12 +92,14 @@ def test_the_digest_follows_resources_and_not_time() -> None:
     assert state.digest("local") != before
 
 
-def test_a_cut_off_update_is_seen() -> None:
+def test_the_resources_whose_change_was_cut_off_are_named() -> None:
+    assert state.cut_off("local") == []
     cut = json.loads(json.dumps(GOOD))
-    cut["checkpoint"]["latest"]["pending_operations"] = [{"type": "creating"}]
+    steps = [{"type": kind, "resource": {"urn": urn}} for kind, urn in (("updating", "b"), ("creating", "a"))]
+    cut["checkpoint"]["latest"]["pending_operations"] = steps
     state.state_file("local").write_text(json.dumps(cut), encoding="utf-8")
 
-    assert state.interrupted("local")
+    assert state.cut_off("local") == ["a", "b"]
 
 
 def test_only_locks_of_dead_engines_on_this_machine_are_removed() -> None:

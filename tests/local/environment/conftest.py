@@ -1,5 +1,6 @@
 """One environment for all tests of this folder; it is brought up by the first and purged after the last."""
 
+import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,15 +19,29 @@ from infra.errors import Exit
 from infra.local.paths import repo_root
 
 
-@pytest.fixture(scope="session")
-def one_clone() -> Iterator[Clone]:
-    """Return this working tree with a home of its own, in which nothing is yet."""
+@contextlib.contextmanager
+def _at_home() -> Iterator[Clone]:
+    """Give this working tree with a home of its own, in which nothing is yet and nothing is left."""
     with tempfile.TemporaryDirectory(prefix="plinth-") as folder:
         clone = Clone(repo_root(), Path(folder) / "home")
         try:
             yield clone
         finally:
             clone.plinth("down", "--purge").ended(Exit.OK)
+
+
+@pytest.fixture(scope="session")
+def one_clone() -> Iterator[Clone]:
+    """Return the clone in which the environment of these tests lives."""
+    with _at_home() as clone:
+        yield clone
+
+
+@pytest.fixture(scope="module")
+def apart() -> Iterator[Clone]:
+    """Return a clone in whose home only copies of other stacks live."""
+    with _at_home() as clone:
+        yield clone
 
 
 @pytest.fixture(scope="session")
