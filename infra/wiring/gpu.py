@@ -105,13 +105,13 @@ def system(settings: Settings, opts: pulumi.ResourceOptions) -> GpuSystem:
         ),
         opts,
     )
-    wanted = (settings.gpu.device_plugin_image, settings.gpu.exporter_image)
-    images = [images.image(settings, one) for one in wanted]
+    plugin = images.image(settings, settings.gpu.device_plugin_image)
+    exporter = images.image(settings, settings.gpu.exporter_image)
     narrowed = GpuSystemGate(
         "gpu-system-gate",
         GpuSystemGateArgs(
             namespace_name=SYSTEM_NAMESPACE,
-            images=images,
+            images=[plugin, exporter],
             accounts=[PLUGIN_ACCOUNT, EXPORTER],
             host_paths=[PLUGIN_FOLDER, PODS_FOLDER],
             capabilities=CAPABILITIES,
@@ -126,8 +126,8 @@ def system(settings: Settings, opts: pulumi.ResourceOptions) -> GpuSystem:
                 label(name): Division(time_slices=pool.time_slices, mig=bool(pool.mig_profile))
                 for name, pool in settings.gpu.pools.items()
             },
-            device_plugin_image=images[0],
-            exporter_image=images[1],
+            device_plugin_image=plugin,
+            exporter_image=exporter,
             scraped_from=MONITORING,
         ),
         pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[namespace, narrowed])),

@@ -29,14 +29,14 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return subprocess.CompletedProcess([], 0, stdout=json.dumps(MADE), stderr="")
 
     monkeypatch.setattr(releases.subprocess, "run", packed)
-    releases._package("one", "one", tmp_path / "out")
+    releases._package("one", "one", tmp_path / "out", releases._sources())
     return tmp_path
 
 
 def test_what_did_not_change_is_not_packed_again(tree: Path) -> None:
     (tree / "services" / "one" / "__pycache__").mkdir()
     (tree / "services" / "one" / "__pycache__" / "packaging.pyc").write_text("compiled")
-    assert releases._packed(tree / "out") == MADE
+    assert releases._packed(tree / "out", releases._sources()) == MADE
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_what_did_not_change_is_not_packed_again(tree: Path) -> None:
 )
 def test_any_change_of_code_libraries_or_result_is_packed_again(tree: Path, changed: str) -> None:
     (tree / changed).write_text("changed")
-    assert releases._packed(tree / "out") is None
+    assert releases._packed(tree / "out", releases._sources()) is None
 
 
 @pytest.mark.parametrize("lost", ["out/package.json", f"out/{releases.RECORD}", "out/bento/model"])
 def test_what_is_incomplete_is_packed_again(tree: Path, lost: str) -> None:
     (tree / lost).unlink()
-    assert releases._packed(tree / "out") is None
+    assert releases._packed(tree / "out", releases._sources()) is None
 
 
 def test_a_record_that_cannot_be_read_counts_as_none(tree: Path) -> None:
     (tree / "out" / releases.RECORD).write_text("{")
-    assert releases._packed(tree / "out") is None
+    assert releases._packed(tree / "out", releases._sources()) is None
