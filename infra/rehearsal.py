@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,16 @@ PACK_VARIABLE = "PULUMI_OPTION_POLICY_PACK"
 LONGEST_SECONDS = 300
 """Seconds that a rehearsal may take: a hundred times what it takes, so that only a hang is cut off."""
 _CHILD = "infra.ops.rehearse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What a program did when nobody but a recorder listened."""
+
+    asked: frozenset[tuple[str, str]]
+    """Type and name of everything that it asked for."""
+    violations: tuple[str, ...]
+    """What breaks a mandatory control or is undecided, each as a text for a reader."""
 
 
 def require_judged(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
@@ -62,6 +73,21 @@ def rehearsed(settings: Settings) -> frozenset[tuple[str, str]]:
     Raises:
         RefusedError: As :func:`require_judged`.
     """
+    found = rehearse(settings)
+    if found.violations:
+        head = f"Stack '{settings.environment}' is not changed, and nothing was touched."
+        raise RefusedError(
+            "\n\n".join([head, *found.violations]), where=guard.WHERE, fix="Correct what is named above."
+        )
+    return found.asked
+
+
+def rehearse(settings: Settings) -> Rehearsal:
+    """Run the program in a child process against a recorder, and judge all that it asked for.
+
+    Raises:
+        RefusedError: The program does not run, or the child broke.
+    """
     order = {"stack": settings.environment, "settings": json.loads(settings.model_dump_json())}
     try:
         done = subprocess.run(
@@ -74,7 +100,11 @@ def rehearsed(settings: Settings) -> frozenset[tuple[str, str]]:
             check=False,
         )
         answer = json.loads(done.stdout)
-        refused, asked = str(answer["refused"]), frozenset((k, n) for k, n in answer["resources"])
+        broken = str(answer["broken"])
+        found = Rehearsal(
+            asked=frozenset((kind, name) for kind, name in answer["resources"]),
+            violations=tuple(answer["violations"]),
+        )
     except (OSError, ValueError, KeyError, TypeError, subprocess.TimeoutExpired) as error:
         raise RefusedError(
             f"The program could not be judged before it registers anything ({type(error).__name__}), so it "
@@ -82,6 +112,6 @@ def rehearsed(settings: Settings) -> frozenset[tuple[str, str]]:
             where=guard.WHERE,
             fix="./plinth preview says what is wrong.",
         ) from None
-    if refused:
-        raise RefusedError(refused, where=guard.WHERE, fix="Correct what is named above.")
-    return asked
+    if broken:
+        raise RefusedError(broken, where=guard.WHERE, fix="Correct what is named above.")
+    return found

@@ -92,7 +92,11 @@ class Judgement:
 
     def refusal(self) -> str:
         """Return what blocks, for a reader."""
-        return "\n\n".join(text for text, _ in render(self.blocking))
+        return "\n\n".join(self.refusals())
+
+    def refusals(self) -> list[str]:
+        """Return what blocks, each by itself."""
+        return [text for text, _ in render(self.blocking)]
 
     def summary(self) -> str:
         """Return the counts in one sentence, and what nobody judged in another one."""

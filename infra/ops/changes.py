@@ -8,20 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra import gate, rehearsal
-from infra.errors import PlinthError, RefusedError
+from infra import gate
+from infra.errors import PlinthError
 from infra.local import isolation, session, toolchain
 from infra.ops import adopt, baseline, contracts, environment, preflight, releases, reports, sources, state
 from infra.ops.account import Account
 from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
+from infra.ops.verdicts import judge, require_lossless
 from infra.preview.report import Report
 from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
-from policies import changes as rules
-from policies.procedure import control_of
 
 TAKE_BACK = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """What makes the Kubernetes provider take back a field that somebody else wrote. Without it the API server
@@ -258,77 +257,12 @@ def _change(ready: Ready, steps: Steps, total: int) -> Run:
         )
 
 
-def judge(run: Run, stack: str, settings: Settings | None = None) -> None:
-    """Raise what a run of the engine found wrong, everything at once.
-
-    Args:
-        run: The run.
-        stack: Name of the stack.
-        settings: Settings of the stack, where the violations that the engine did not come to are wanted too.
-
-    Raises:
-        RefusedError: Mandatory policies are violated.
-        PlinthError: The program or a provider failed.
-    """
-    if run.blocking:
-        lines = [f"{len(run.blocking)} violation(s) of mandatory policies in stack '{stack}':"]
-        for violation in run.blocking:
-            resource = violation.urn.rsplit("::", 1)[-1]
-            lines.append(f"  - {resource}: {violation.policy}: {violation.message}")
-        if rest := _not_reached(run, settings):
-            lines.append(f"The engine stops soon after the first one; {len(rest)} more in the whole program:")
-            lines += [f"  - {text}" for text in rest]
-        raise RefusedError(
-            "\n".join(lines),
-            where="policies/, judged by the engine before any resource was touched",
-            fix="Correct the resources above; each line ends with its remedy.",
-        )
-    if run.exit_code:
-        detail = "\n".join(f"  - {line}" for line in run.errors) or "  - the engine gave no reason"
-        raise PlinthError(
-            f"Stack '{stack}' could not be worked out or changed:\n{detail}",
-            where="./plinth logs engine",
-            fix="Correct the cause and run the same command again; it goes on from what was done.",
-        )
-
-
-def _not_reached(run: Run, settings: Settings | None) -> list[str]:
-    """Return the violations of the program that the engine did not come to, so that all are told at once."""
-    if settings is None:
-        return []
-    told = "\n".join(violation.message for violation in run.blocking)
-    try:
-        rehearsal.rehearsed(settings)
-    except RefusedError as error:
-        return [text for text in error.what.split("\n\n")[1:] if text.partition("\n")[0] not in told]
-    return []
-
-
 def _taken_on(ready: Ready) -> bool:
     """Return whether a person, not the gates alone, accepted this very change of this very state."""
     accepted = gate.Acceptance.read(environment.acceptance_file(ready.settings.environment))
     if accepted is None or accepted.accepted_by == "gates":
         return False
     return gate.objection(accepted, ready.settings, now=datetime.now(UTC), state=ready.state) is None
-
-
-def require_lossless(run: Run, stack: str) -> None:
-    """Refuse what would lose data or open something, unless a person takes it on by name.
-
-    Raises:
-        RefusedError: The change gate stops a step; nothing was touched.
-    """
-    steps = [
-        rules.Step(operation=s.operation, urn=s.urn, type=s.type, old=s.old, new=s.inputs) for s in run.steps
-    ]
-    findings = rules.judge(steps, stack)
-    if findings:
-        lines = [f"  - {f.name}: {control_of(f.control).title}: {f.message} [{f.control}]" for f in findings]
-        raise RefusedError(
-            "\n".join([f"The change gate stops {len(findings)} step(s) of stack '{stack}':", *lines]),
-            where="policies/changes.py, judged on the steps of the preview before anything was touched",
-            fix=f"Undo them, or take them on: ./plinth preview --stack {stack} --accept-as 'YOUR NAME'",
-        )
 
 
 def report(run: Run) -> dict[str, Any]:

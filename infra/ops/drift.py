@@ -14,6 +14,7 @@ from typing import Any
 from infra.ops import changes, state
 from infra.ops.console import Steps
 from infra.ops.events import UNCHANGED, Run
+from infra.ops.verdicts import judge
 from infra.settings import Settings
 
 MASKED = "[secret]"
@@ -142,7 +143,7 @@ def look(settings: Settings, file: Path, steps: Steps) -> list[Drift]:
             "--preview-only",
             listener=lambda run: steps.say(f"{len(run.outcomes)} of {total} resources"),
         )
-    changes.judge(run, settings.environment)
+    judge(run, settings.environment)
     return found_in(run)
 
 

@@ -21,7 +21,7 @@ def judged(settings: Settings, resources: list[Resource]) -> Judgement:
 
 
 def answer(raw: dict[str, Any], stack: str) -> dict[str, Any]:
-    """Return why a program must not go on, if so, and type and name of all that it asks for.
+    """Return what the program violates, or how it broke, and type and name of all that it asks for.
 
     Args:
         raw: Settings, as the program has them.
@@ -32,10 +32,10 @@ def answer(raw: dict[str, Any], stack: str) -> dict[str, Any]:
         resources = planned.resources(settings)
         judgement = judged(settings, resources)
     except (PlinthError, PolicyError) as error:
-        return {"refused": str(error), "resources": []}
-    text = f"Stack '{stack}' is not changed, and nothing was touched.\n\n{judgement.refusal()}"
+        return {"broken": str(error), "violations": [], "resources": []}
     return {
-        "refused": text if judgement.blocking else "",
+        "broken": "",
+        "violations": judgement.refusals(),
         "resources": [[resource.type, resource.name] for resource in resources],
     }
 

@@ -42,7 +42,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_the_whole_program_is_judged_before_it_registers_anything(settings: Any) -> None:
     said = rehearse.answer(settings.model_dump(mode="json"), "dev")
 
-    assert said["refused"] == ""
+    assert (said["broken"], said["violations"]) == ("", [])
     assert len(said["resources"]) > 200
 
 
@@ -54,15 +54,24 @@ def test_a_violation_is_told_with_its_control_and_its_fix(
 
     said = rehearse.answer(settings.model_dump(mode="json"), "dev")
 
-    assert "Stack 'dev' is not changed, and nothing was touched." in said["refused"]
-    assert "[storage-bucket-uses-kms, " in said["refused"]
-    assert "  fix:   Attach an aws.s3.BucketServerSideEncryptionConfiguration" in said["refused"]
+    (told,) = [text for text in said["violations"] if "[storage-bucket-uses-kms, " in text]
+    assert "  fix:   Attach an aws.s3.BucketServerSideEncryptionConfiguration" in told
+
+
+def test_every_violation_is_told_and_nothing_was_touched(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = rehearsal.Rehearsal(asked=frozenset(), violations=("one", "two"))
+    monkeypatch.setattr(rehearsal, "rehearse", lambda _: found)
+
+    with pytest.raises(RefusedError, match=r"nothing was touched\.\n\none\n\ntwo"):
+        rehearsal.rehearsed(settings)
 
 
 def test_a_program_that_does_not_run_is_refused(settings: Any) -> None:
     raw = settings.model_dump(mode="json") | {"releases": {}}
 
-    assert rehearse.answer(raw, "dev")["refused"] != ""
+    assert rehearse.answer(raw, "dev")["broken"] != ""
 
 
 def test_a_rehearsal_that_breaks_is_a_refusal(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from infra.errors import Exit, PlinthError, RefusedError
-from infra.ops import changes, events
+from infra.ops import changes, events, verdicts
+from infra.rehearsal import Rehearsal
 
 URN = "urn:pulumi:local::plinth::aws:s3/bucket:Bucket::artifacts"
 
@@ -19,7 +20,7 @@ def test_a_mandatory_violation_refuses_and_names_resource_policy_and_message() -
     run = events.Run(violations=[violation("mandatory"), violation("advisory")], exit_code=1)
 
     with pytest.raises(RefusedError) as caught:
-        changes.judge(run, "local")
+        verdicts.judge(run, "local")
 
     assert "1 violation(s) of mandatory policies in stack 'local'" in str(caught.value)
     assert "artifacts: storage: not encrypted" in str(caught.value)
@@ -30,27 +31,25 @@ def test_violations_that_the_engine_did_not_come_to_are_told_too(monkeypatch: py
     known = "artifacts: Buckets encrypt. [storage-bucket-uses-kms, high]\n  fix: a"
     other = "key: Keys rotate. [key-rotates, medium]\n  fix: b"
 
-    def refuses(_: Any) -> None:
-        raise RefusedError(f"Stack 'local' is not changed.\n\n{known}\n\n{other}")
-
-    monkeypatch.setattr(changes.rehearsal, "rehearsed", refuses)
-    found = events.Violation(policy="storage", level="mandatory", urn=URN, message=f"a title\n{known}")
+    found = Rehearsal(asked=frozenset(), violations=(known, other))
+    monkeypatch.setattr(verdicts.rehearsal, "rehearse", lambda _: found)
+    told = events.Violation(policy="storage", level="mandatory", urn=URN, message=f"a title\n{known}")
     settings: Any = object()
 
     with pytest.raises(RefusedError) as caught:
-        changes.judge(events.Run(violations=[found], exit_code=1), "local", settings)
+        verdicts.judge(events.Run(violations=[told], exit_code=1), "local", settings)
 
     assert "1 more in the whole program:\n  - key: Keys rotate. [key-rotates" in str(caught.value)
     assert str(caught.value).count("storage-bucket-uses-kms") == 1
 
 
 def test_advice_does_not_stop_a_run() -> None:
-    changes.judge(events.Run(violations=[violation("advisory")], exit_code=0), "local")
+    verdicts.judge(events.Run(violations=[violation("advisory")], exit_code=0), "local")
 
 
 def test_a_failed_run_lists_every_error() -> None:
     with pytest.raises(PlinthError) as caught:
-        changes.judge(events.Run(errors=["a: one", "b: two"], exit_code=255), "local")
+        verdicts.judge(events.Run(errors=["a: one", "b: two"], exit_code=255), "local")
 
     assert "a: one" in str(caught.value)
     assert "b: two" in str(caught.value)
@@ -74,8 +73,8 @@ def test_a_step_that_loses_data_needs_a_person_where_data_must_last() -> None:
     run = events.read([json.dumps(old)])
 
     assert run.steps[0].old == {"bucket": "a"}
-    changes.require_lossless(run, "local")
+    verdicts.require_lossless(run, "local")
     with pytest.raises(RefusedError, match="artifacts: A change removes nothing that holds data") as caught:
-        changes.require_lossless(run, "prod")
+        verdicts.require_lossless(run, "prod")
     assert "[change-keeps-stores]" in str(caught.value)
     assert "--accept-as" in str(caught.value)
