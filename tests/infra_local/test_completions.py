@@ -97,3 +97,17 @@ def test_a_trail_goes_by_its_name_and_by_its_arn(completed: Any, by: str) -> Non
     assert cloudtrail.describe_trails()["trailList"] == []
     with pytest.raises(cloudtrail.exceptions.TrailNotFoundException):
         cloudtrail.delete_trail(Name=made[by])
+
+
+def test_a_backup_plan_can_be_made_again_after_it_was_deleted(completed: Any) -> None:
+    backup = completed("backup")
+    rule = {"RuleName": "nightly", "TargetBackupVaultName": "vault"}
+    wanted = {"BackupPlanName": "plan", "Rules": [rule]}
+    first = backup.create_backup_plan(BackupPlan=wanted)["BackupPlanId"]
+    with pytest.raises(backup.exceptions.AlreadyExistsException):
+        backup.create_backup_plan(BackupPlan=wanted)
+    backup.delete_backup_plan(BackupPlanId=first)
+
+    second = backup.create_backup_plan(BackupPlan=wanted)["BackupPlanId"]
+
+    assert [plan["BackupPlanId"] for plan in backup.list_backup_plans()["BackupPlansList"]] == [second]

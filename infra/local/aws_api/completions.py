@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import xmltodict
 from moto.athena.responses import AthenaResponse
+from moto.backup.models import BackupBackend
 from moto.backup.responses import BackupResponse
 from moto.budgets.responses import BudgetsResponse
 from moto.cloudtrail.models import CloudTrailBackend
@@ -55,6 +56,7 @@ def install() -> None:
     _budget_operations()
     _replication_rules()
     _backup_tags()
+    _backup_plans()
     _disabled_keys()
     _object_lock()
     _trails_by_arn()
@@ -179,6 +181,26 @@ def _backup_tags() -> None:
         return json.dumps({"Tags": self.backup_backend.list_tags(resource_arn=arn)})
 
     setattr(BackupResponse, "list_tags", list_tags)  # noqa: B010 - as above
+
+
+def _backup_plans() -> None:
+    """A deleted plan is kept for its history; moto 5.2.5 lets nobody make one of its name again."""
+    original = BackupBackend.create_backup_plan
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @functools.wraps(original)
+    def create_backup_plan(self: Any, *given: Any, **named: Any) -> Any:
+        everything = self.plans
+        self.plans = {key: plan for key, plan in everything.items() if plan.deletion_date is None}
+        try:
+            made = original(self, *given, **named)
+        finally:
+            self.plans = everything
+        everything[made.backup_plan_id] = made
+        return made
+
+    setattr(BackupBackend, "create_backup_plan", create_backup_plan)  # noqa: B010 - as above
 
 
 def _object_lock() -> None:
