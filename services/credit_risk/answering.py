@@ -33,7 +33,12 @@ def redact(application: CreditApplication) -> dict[str, Any]:
 
 HOSTED = Hosted(
     service=Service(
-        name=NAME, classes=("repaid", "default"), decide=conclude, refer="refer_to_human", shown=shown
+        name=NAME,
+        classes=("repaid", "default"),
+        decide=conclude,
+        refer="refer_to_human",
+        shown=shown,
+        labels={"good": "repaid", "bad": "default"},
     ),
     folder=Path(__file__).parent,
     features_digest=FEATURES_DIGEST,

@@ -57,7 +57,7 @@ def measure(splits: int = SPLITS) -> dict[str, Any]:
 def _shifts() -> dict[str, shifts.Shift]:
     sizes = [len(feature.categories) for feature in FEATURES]
     names = [feature.name for feature in FEATURES]
-    limits = {i: _limits(feature.name) for i, feature in enumerate(FEATURES) if not feature.categories}
+    limits = {i: limits_of(feature.name) for i, feature in enumerate(FEATURES) if not feature.categories}
     amount, duration = names.index("credit_amount_dm"), names.index("duration_months")
     return {
         "amount_times_ten": shifts.another_unit(amount, 10, *limits[amount]),
@@ -70,7 +70,7 @@ def _shifts() -> dict[str, shifts.Shift]:
     }
 
 
-def _limits(name: str) -> tuple[int, int]:
+def limits_of(name: str) -> tuple[int, int]:
     """Return what the schema allows for a number."""
     schema = CreditApplication.model_json_schema()["properties"][name]
     return int(schema["minimum"]), int(schema["maximum"])

@@ -27,7 +27,7 @@ from services.readiness.guard import OUT_AT, UNUSUAL_AT
 from services.readiness.insight import Insight
 from services.readiness.likeness import Likeness
 from services.readiness.model import INPUT, MODEL_FILE, OUTPUT, RECORD_FILE, opened
-from services.readiness.reference_making import REFERENCE_FILE, written
+from services.readiness.reference_making import REFERENCE_FILE, Column, written
 from services.readiness.reference_making.many_classes import class_reference, fit_likeness
 
 NAME = "digit-reader"
@@ -184,6 +184,7 @@ def train(
             features=features[rows],
             target=truth[rows],
             out_of_fold=crossed,
+            columns=[Column(name=name) for name in FEATURES],
             groups=zones(),
             features_digest=FEATURES_DIGEST,
         )

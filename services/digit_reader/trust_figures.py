@@ -21,7 +21,7 @@ from services.readiness.explanation import log_odds
 from services.readiness.insight import Insight
 from services.readiness.likeness import Likeness
 from services.readiness.model import INPUT, OUTPUT, opened
-from services.readiness.reference_making import written
+from services.readiness.reference_making import Column, written
 from services.readiness.reference_making.many_classes import class_reference, fit_likeness
 
 SPLITS = 10
@@ -59,6 +59,7 @@ def _one(features: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], seed: 
         features=features[fit],
         target=truth[fit],
         out_of_fold=unseen,
+        columns=[Column(name=name) for name in FEATURES],
         groups=training.zones(),
         features_digest=FEATURES_DIGEST,
     )

@@ -142,7 +142,8 @@ class DriftLimit(Limit):
     """How far live data may move from the training data."""
 
     kind: Annotated[
-        Literal["inputs", "correlation", "outputs", "concept"], Field(description="What has moved.")
+        Literal["inputs", "correlation", "outputs", "outcomes", "concept"],
+        Field(description="What has moved; the last two are told from reviewers' labels."),
     ]
     window_requests: Annotated[int, Field(ge=50, description="Requests that are compared at a time.")]
 

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class Service:
         refer: The outcome that asks a person.
         shown: From the probabilities (None where there are none) to what the answer says beside the
             outcome, such as the probability of default.
+        labels: From a reviewer's word to the class that it means, where the two differ.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Service:
     decide: Callable[[Sequence[float]], tuple[str, list[str]]]
     refer: str
     shown: Callable[[Sequence[float] | None], dict[str, Any]]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Decisions:
@@ -167,6 +169,7 @@ class Decisions:
             "input": given,
             "output": {"decision": outcome, "reasons": reasons, **self.service.shown(found.probabilities)},
             "confidence": answer["confidence"],
+            "likeliest": self._likeliest(found),
             "guard": answer["guard"],
             "rung": found.rung,
             "troubles": troubles,
@@ -210,6 +213,12 @@ class Decisions:
                     outcome, reasons = self.service.refer, []
                 reasons = [*reasons, trouble]
         return outcome, reasons, troubles
+
+    def _likeliest(self, found: Assessment) -> str | None:
+        """Return the class that the model holds for likeliest; None when another rung answered."""
+        if found.rung != "model" or not found.probabilities:
+            return None
+        return self.service.classes[found.probabilities.index(max(found.probabilities))]
 
     def _review(self, outcome: str, reasons: list[str], identity: str) -> str | None:
         """Return why a person should look at the decision, or None."""

@@ -6,6 +6,7 @@ BentoML mounts, and the same ladder and decision log answer a file or a queue (:
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -15,13 +16,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from services.readiness import metrics
 from services.readiness.api import MAX_BODY_BYTES, Api, Endpoints
 from services.readiness.contract_file import load
 from services.readiness.decision_log.store import Store
 from services.readiness.decisions import FOLDER_VARIABLE, Decisions, Service, UnavailableError
+from services.readiness.drift.labelled import Labelled, settled, window_of
+from services.readiness.drift.watch import DriftWatch
 from services.readiness.ladder import Ladder
 from services.readiness.openapi import openapi
-from services.readiness.review_feed import feed_from
+from services.readiness.review_feed import ReviewFeed, feed_from
 from services.readiness.security import RateLimit, Tokens
 
 REQUEST_TIMEOUT_SECONDS = 10
@@ -53,6 +57,8 @@ BENTO: dict[str, Any] = {
     "logging": {"access": {"enabled": False}},
 }
 """Settings of every service for BentoML."""
+
+logger = logging.getLogger("bentoml.service.drift")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +103,7 @@ class Process:
         self.hosted = hosted
         self.ladder: Ladder | None = None
         self.decisions: Decisions | None = None
+        self.drift: DriftWatch | None = None
         self.api = Api(hosted.service.name, self.endpoints, prefix="/v1")
 
     @property
@@ -111,9 +118,12 @@ class Process:
         self.ladder.load(self.hosted.folder / "model")
         reviews = feed_from(os.environ, contract)
         self.decisions = Decisions(self.hosted.service, contract, self.ladder, reviews=reviews)
+        self.drift = watching(self.hosted.service, self.ladder, reviews)
 
     def stop(self) -> None:
         """Seal and ship what was logged."""
+        if self.drift:
+            self.drift.close()
         if self.decisions:
             self.decisions.close()
 
@@ -138,6 +148,30 @@ class Process:
             openapi=describe_api(self.hosted) if schema_shown() else None,
             max_body_bytes=self.hosted.max_body_bytes,
         )
+
+
+def watching(service: Service, ladder: Ladder, reviews: ReviewFeed | None) -> DriftWatch | None:
+    """Start to watch what a ladder's model answers; None when that cannot be, which stops no answer."""
+    if ladder.model is None:
+        return None
+    contract, digest = ladder.contract, ladder.model.digest
+
+    def labelled() -> list[Labelled]:
+        assert reviews is not None
+        cases = reviews.labelled(window_of(contract))
+        return settled(cases, service.classes, service.labels, digest)
+
+    try:
+        watch = DriftWatch(
+            service.name, digest, ladder.reference, contract, labelled=labelled if reviews else None
+        )
+        watch.start()
+    except Exception as error:  # noqa: BLE001 - watching may fail, answering may not
+        metrics.DRIFT_FAILURES.labels(service.name).inc()
+        logger.error("Drift is not watched: %s", type(error).__name__)  # noqa: TRY400 - no values
+        return None
+    ladder.saw = watch.saw
+    return watch
 
 
 def describe_api(hosted: Hosted) -> dict[str, Any]:

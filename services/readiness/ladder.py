@@ -10,7 +10,7 @@ import logging
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ class Ladder:
         self.problem: str | None = "The model is not loaded yet."
         self.scorecard: Scorecard | None = None
         self.insight: Insight | None = None
+        self.reference: dict[str, Any] = {}
+        self.saw: Callable[[Sequence[Row], Sequence[Assessment]], None] | None = None
         self._cache: OrderedDict[bytes, tuple[float, Assessment]] = OrderedDict()
         self.engine: Engine[Assessment] = Engine(self._assess, limit_seconds=model_seconds)
 
@@ -83,7 +85,8 @@ class Ladder:
             if _altered(folder):
                 return  # whoever changed one file may have changed all: nothing of it is used
         try:
-            self.insight = Insight(_verified_json(folder, REFERENCE_FILE))
+            self.reference = _verified_json(folder, REFERENCE_FILE)
+            self.insight = Insight(self.reference)
             self.engine.most_rows = self.insight.most_rows
             if any(rung.step == "simple_model" for rung in self.contract.fallback):
                 self.scorecard = Scorecard(_verified_json(folder, SCORECARD_FILE))
@@ -111,7 +114,10 @@ class Ladder:
         """Run the model with its guard, calibration and explanation over a batch; in the engine's thread."""
         assert self.model is not None
         assert self.insight is not None
-        return self.insight.assess(rows, self.model.outputs, coverage=self.contract.confidence.coverage)
+        found = self.insight.assess(rows, self.model.outputs, coverage=self.contract.confidence.coverage)
+        if self.saw is not None:
+            self.saw(rows, found)
+        return found
 
     def _simpler(self, row: Row, fault: Trouble) -> Assessment:
         """Go down the ladder from the model, as far as the contract says."""

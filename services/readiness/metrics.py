@@ -5,7 +5,7 @@ nothing that a client sends ever becomes one.
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -65,6 +65,43 @@ REQUEST_SECONDS = Histogram(
 )
 IN_PROGRESS = Gauge(
     "plinth_requests_in_progress", "Requests in progress.", ["service"], multiprocess_mode="livesum"
+)
+
+_KIND = ["service", "model", "kind", "figure"]
+_LATEST: Literal["livemostrecent"] = "livemostrecent"
+DRIFT_VALUE = Gauge(
+    "plinth_drift_value",
+    "How far live requests have moved from the training data, in the figure's own unit.",
+    _KIND,
+    multiprocess_mode=_LATEST,
+)
+DRIFT_LIMIT = Gauge(
+    "plinth_drift_limit", "What the contract allows of the figure.", _KIND, multiprocess_mode=_LATEST
+)
+DRIFT_BORDER = Gauge(
+    "plinth_drift_border",
+    "Where drift begins: the limit, or what chance may reach in this window, whichever is higher.",
+    _KIND,
+    multiprocess_mode=_LATEST,
+)
+DRIFT_ROWS = Gauge(
+    "plinth_drift_window_rows",
+    "Requests, or labelled cases, that the figure was measured on.",
+    _KIND,
+    multiprocess_mode=_LATEST,
+)
+DRIFT_FEATURE = Gauge(
+    "plinth_drift_feature_stability_nats",
+    "Population stability index of one input of the model.",
+    ["service", "model", "feature"],
+    multiprocess_mode=_LATEST,
+)
+DRIFT_WATCHING = Gauge(
+    "plinth_drift_watching", "1 while drift is watched.", ["service", "model"], multiprocess_mode=_LATEST
+)
+DRIFT_FAILURES = Counter("plinth_drift_failures", "Times that watching for drift failed.", ["service"])
+DRIFT_SKIPPED = Counter(
+    "plinth_drift_skipped_rows", "Rows that were answered but not compared, for want of time.", ["service"]
 )
 
 

@@ -110,6 +110,15 @@ class ReviewQueue:
                 found.append(_case(item))
         return found
 
+    def latest(self, state: State, most: int) -> list[Case]:
+        """Return the latest cases of a state, by when they were asked; the newest last."""
+        found: list[Case] = []
+        for item in self._query(state, newest_first=True):
+            if len(found) >= most:
+                break
+            found.append(_case(item))
+        return found[::-1]
+
     def get(self, decision: str) -> Case:
         """Return one case.
 
@@ -228,7 +237,7 @@ class ReviewQueue:
     def _key(self, decision: str) -> dict[str, Any]:
         return {"service": {"S": self.service}, "decision": {"S": decision}}
 
-    def _query(self, state: State) -> Iterator[dict[str, Any]]:
+    def _query(self, state: State, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self.table,
             IndexName=BY_STATE,
@@ -236,6 +245,7 @@ class ReviewQueue:
             FilterExpression="service = :service",
             ExpressionAttributeNames={"#s": "state"},
             ExpressionAttributeValues={":state": {"S": state}, ":service": {"S": self.service}},
+            ScanIndexForward=not newest_first,
         )
         for page in pages:
             yield from page["Items"]

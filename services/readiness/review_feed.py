@@ -41,6 +41,10 @@ class ReviewFeed:
         """Tell whether no more cases can be taken."""
         return self._waiting.full()
 
+    def labelled(self, most: int) -> list[Case]:
+        """Return the cases that were settled, those of the latest decisions, the newest last."""
+        return self._reviews.latest("labelled", most)
+
     def ask(self, case: Case) -> None:
         """Take a case; call only while not :attr:`full`."""
         try:
@@ -90,8 +94,16 @@ def from_record(service: str, body: dict[str, Any]) -> Case | None:
         reason=reason,
         model_digest=body.get("model_digest") or "",
         input=body.get("input") or {},
-        output=body.get("output") or {},
+        output={**(body.get("output") or {}), **_sureness(body)},
     )
+
+
+def _sureness(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model held for likeliest and how much so, to compare with the label later."""
+    likeliest = body.get("likeliest")
+    if likeliest is None:
+        return {}
+    return {"likeliest": likeliest, "likelier": (body.get("confidence") or {}).get("likelier")}
 
 
 def missing(reviews: ReviewQueue, bodies: Iterable[dict[str, Any]]) -> Iterator[Case]:

@@ -64,3 +64,14 @@ def uniform_numbers(limits: Mapping[int, tuple[int, int]]) -> Shift:
         return changed
 
     return shift
+
+
+def mostly(column: int, value: float, share: float) -> Shift:
+    """Set one column to a value in this share of rows: other people ask, or a form has a new default."""
+
+    def shift(rows: Matrix, rng: np.random.Generator) -> Matrix:
+        changed = rows.copy()
+        changed[rng.random(len(rows)) < share, column] = value
+        return changed
+
+    return shift

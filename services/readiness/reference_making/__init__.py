@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from services.readiness.reference_making.columns import Column, check
 from services.readiness.reference_making.confidence import fit_confidence
+from services.readiness.reference_making.drift import fit_drift
 from services.readiness.reference_making.explanation import fit_explanation
 from services.readiness.reference_making.guard import fit_guard
 from services.readiness.reference_making.scorecard import fit_scorecard
@@ -20,6 +21,9 @@ from services.readiness.reference_making.scorecard import fit_scorecard
 __all__ = ["REFERENCE_FILE", "SCORECARD_FILE", "Column", "make_reference"]
 
 REFERENCE_FILE, SCORECARD_FILE = "reference.json", "scorecard.json"
+EVEN = 0.5
+"""From this probability on, the second of two classes is the likelier one."""
+
 DIGITS = 9
 """Significant digits of written numbers: more than a 32-bit input has, fewer than show rounding noise."""
 
@@ -54,6 +58,12 @@ def make_reference(
         "features_digest": features_digest,
         "guard": fit_guard(columns, features, seed=seed),
         "confidence": fit_confidence(out_of_fold, target),
+        "drift": fit_drift(
+            columns,
+            features,
+            np.column_stack([1.0 - out_of_fold, out_of_fold]),
+            (out_of_fold >= EVEN) == target,
+        ),
         "explanation": fit_explanation(columns, features, log_odds),
     }
     scorecard = {

@@ -12,6 +12,8 @@ from sklearn.decomposition import PCA
 
 from services.readiness.errors import TrainingError
 from services.readiness.likeness import Likeness
+from services.readiness.reference_making.columns import Column
+from services.readiness.reference_making.drift import fit_drift
 
 MOST_GROUPS = 10
 """Groups of inputs that an explanation may have: each answer asks the model 2 to this power times."""
@@ -26,6 +28,7 @@ def class_reference(
     features: Matrix,
     target: npt.NDArray[np.int64],
     out_of_fold: npt.NDArray[np.float64],
+    columns: Sequence[Column],
     groups: Mapping[str, Sequence[int]],
     features_digest: str,
 ) -> dict[str, Any]:
@@ -36,6 +39,7 @@ def class_reference(
         features: The rows that the model was fitted on.
         target: The class of each row, 0 for the first.
         out_of_fold: A probability for each row and class, from models that did not see the row.
+        columns: The model's inputs in order.
         groups: Inputs by the name under which an explanation speaks of them; each input in one group.
         features_digest: Names the feature list.
 
@@ -57,6 +61,9 @@ def class_reference(
                 sorted((1.0 - out_of_fold[target == k, k]).tolist()) for k in range(out_of_fold.shape[1])
             ],
         },
+        "drift": fit_drift(
+            columns, features, out_of_fold.astype(np.float64), out_of_fold.argmax(axis=1) == target
+        ),
         "explanation": {
             "kind": "coalitions",
             "groups": {name: list(columns) for name, columns in groups.items()},
