@@ -81,13 +81,16 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
     require_emulated(wanted, file)
     with steps.step("toolchain"):
         tools = toolchain.ensure(progress=lambda event: steps.say(told(event)))
-    with steps.step("local platform"):
-        platform = session.start(
-            lambda part, part_state, message: steps.say(f"{part} {part_state} {message}".strip()), tools=tools
-        )
-    with steps.step("services"):
-        steps.say("training and packing what changed")
-        releases.build(wanted)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        built = beside.submit(releases.build, wanted)  # needs no platform: it is packed while that starts
+        with steps.step("local platform"):
+            platform = session.start(
+                lambda part, part_state, message: steps.say(f"{part} {part_state} {message}".strip()),
+                tools=tools,
+            )
+        with steps.step("services"):
+            steps.say("training and packing what changed")
+            built.result()
     with steps.step("state"):
         end_leftovers()
         restored = state.repair(stack)
