@@ -148,3 +148,31 @@ def test_a_policy_pack_can_be_named_by_environment_variable(pulumi, tmp_path, vi
     assert "small@v" in done.stdout, done.stdout + done.stderr
     assert ("refused on purpose" in done.stdout) is violated
     assert (done.returncode != 0) is violated
+
+
+@pytest.mark.parametrize(("discovery", "known"), [("kubernetes_sd_configs", True), ("ec2_sd_configs", False)])
+def test_prometheus_finds_targets_in_kubernetes_and_in_no_foreign_cloud(tools, tmp_path, discovery, known):
+    how = {"role": "pod"} if known else {"region": "eu-central-1"}
+    config = {"scrape_configs": [{"job_name": "services", discovery: [how]}]}
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    done = subprocess.run(
+        [tools.bin("promtool"), "check", "config", "--syntax-only", tmp_path / "prometheus.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode == 0) is known, done.stdout + done.stderr
+
+
+def test_alertmanager_reads_its_configuration(tools, tmp_path):
+    config = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+    (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(config))
+    done = subprocess.run(
+        [tools.bin("amtool"), "check-config", tmp_path / "alertmanager.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr

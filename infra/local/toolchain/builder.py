@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.local.toolchain import download, golang
-from infra.local.toolchain.filters import FILTERS
+from infra.local.toolchain.fewer_plugins import MODULE, fewer_plugins
+from infra.local.toolchain.filters import FILTERS, Filter
 from infra.local.toolchain.gorunner import GoRunner, failed
 from infra.local.toolchain.progress import Event, Progress
 from infra.local.toolchain.recipe import Build, Copy, Official, Part, Recipes
+
+ALL_FILTERS = FILTERS | {"fewer-plugins": Filter(MODULE, fewer_plugins)}
 
 
 @dataclass
@@ -113,7 +116,7 @@ class Maker:
             return work
         shutil.copytree(self.recipes.root / "go" / build.module, work)
         if build.filter:
-            chosen = FILTERS[build.filter]
+            chosen = ALL_FILTERS[build.filter]
             source = runner.module_folder(chosen.module, work)
             self.say("download", f"leaving out what is not in use of {chosen.module}")
             chosen.make(source, work / build.package, work / "filtered")

@@ -170,7 +170,8 @@ class Recipes:
                     if path.is_file() and path.name not in ("go.mod", "go.sum")
                 }
             if build.filter:
-                files |= set(self.root.glob("filters.py"))
+                own = "fewer_plugins.py" if build.filter == "fewer-plugins" else "filters.py"
+                files |= set(self.root.glob(own))
         return files
 
 
