@@ -3,11 +3,12 @@
 import asyncio
 import inspect
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime import settings, stack
+from pulumi.runtime import resource, settings, stack
 
 from infra import sdk
 
@@ -17,6 +18,7 @@ def lightened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lighten the SDK for one test."""
     monkeypatch.setattr(pulumi.log, "debug", pulumi.log.debug)
     monkeypatch.setattr(stack, "asyncio", asyncio)
+    monkeypatch.setattr(resource, "_get_stack_trace", resource._get_stack_trace)
     before = settings.SETTINGS.outputs
     sdk.lighten()
     sdk.lighten()
@@ -28,6 +30,7 @@ def test_the_sdk_still_has_the_places() -> None:
     assert "FIRST_COMPLETED" in inspect.getsource(stack.wait_for_rpcs), "waits for all by itself: drop it"
     assert "SETTINGS.outputs.remove" in inspect.getsource(pulumi.Output.__init__), "no search: drop it"
     assert isinstance(settings.Settings("p", "s").outputs, deque), "not a deque any more: look again"
+    assert "traceback.extract_stack()" in inspect.getsource(resource._get_stack_trace), "no stack: drop it"
     assert "engine.Log" in inspect.getsource(pulumi.log._log), "debug lines cost nothing now: drop it"
 
 
@@ -87,3 +90,39 @@ def test_what_is_not_pending_is_said_as_a_deque_says_it() -> None:
     pending.clear()
     assert list(pending) == []
     loop.close()
+
+
+class _Resource:
+    def __init__(self) -> None:
+        self.trace = resource._get_stack_trace()
+
+
+class _Component(_Resource):
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class _Own(_Component):
+    def __init__(self) -> None:
+        super().__init__()
+
+
+def _asks_for() -> Any:
+    return _Own().trace
+
+
+def test_the_place_of_a_resource_is_the_one_that_the_sdk_would_find(
+    request: pytest.FixtureRequest,
+) -> None:
+    before = _asks_for()
+    request.getfixturevalue("lightened")
+    after = _asks_for()
+
+    assert len(before.frames) > 1
+    assert list(after.frames) == [before.frames[0]]
+    assert after.frames[0].pc.uri == Path(__file__).as_uri()
+
+
+@pytest.mark.usefixtures("lightened")
+def test_no_place_is_found_where_nobody_asked() -> None:
+    assert list(resource._get_stack_trace().frames) == []
