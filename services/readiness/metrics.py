@@ -100,6 +100,7 @@ DRIFT_WATCHING = Gauge(
     "plinth_drift_watching", "1 while drift is watched.", ["service", "model"], multiprocess_mode=_LATEST
 )
 DRIFT_FAILURES = Counter("plinth_drift_failures", "Times that watching for drift failed.", ["service"])
+DRIFT_CPU = Counter("plinth_drift_cpu_seconds", "CPU time spent on watching for drift.", ["service"])
 DRIFT_SKIPPED = Counter(
     "plinth_drift_skipped_rows", "Rows that were answered but not compared, for want of time.", ["service"]
 )

@@ -101,18 +101,18 @@ def measure(
             folder = Path(temporary)
             say("servers")
             with contextlib.ExitStack() as stack:
-                servers = _servers(folder, stack)
+                started = servers(folder, stack, GUARDED, BARE_BENTO, BARE_STARLETTE)
                 ids: list[str] = []
                 found: dict[str, Any] = {}
                 for level in levels:
                     say(f"{level} connections")
                     found[str(level)] = _level(
-                        servers, level, rounds=rounds, seconds=seconds, folder=folder, ids=ids
+                        started, level, rounds=rounds, seconds=seconds, folder=folder, ids=ids
                     )
                 held = None
                 if hold_seconds:
                     say(f"{HELD} connections held for {hold_seconds:g} s")
-                    held = _run(servers[0], HELD, hold_seconds, folder, ids)
+                    held = run(started[0], HELD, hold_seconds, folder, ids)
             say("decision log")
             return {
                 "levels": found,
@@ -125,14 +125,14 @@ def measure(
 
 
 def _level(
-    servers: list[Server], level: int, *, rounds: int, seconds: float, folder: Path, ids: list[str]
+    asked: list[Server], level: int, *, rounds: int, seconds: float, folder: Path, ids: list[str]
 ) -> dict[str, Any]:
-    runs: dict[str, list[dict[str, Any]]] = {server.name: [] for server in servers}
-    for server in servers:
-        _run(server, level, WARM_UP_SECONDS, folder, ids)
+    runs: dict[str, list[dict[str, Any]]] = {server.name: [] for server in asked}
+    for server in asked:
+        run(server, level, WARM_UP_SECONDS, folder, ids)
     for _ in range(rounds):
-        for server in servers:
-            runs[server.name].append(_run(server, level, seconds, folder, ids))
+        for server in asked:
+            runs[server.name].append(run(server, level, seconds, folder, ids))
     figures: dict[str, Any] = {name: _median(those) for name, those in runs.items()}
     mine, bento, starlette = (figures[name] for name in (GUARDED, BARE_BENTO, BARE_STARLETTE))
     figures["throughput_over_bare_bentoml"] = _ratio(mine, bento, "requests_per_second")
@@ -141,7 +141,7 @@ def _level(
     return figures
 
 
-def _run(server: Server, connections: int, seconds: float, folder: Path, ids: list[str]) -> dict[str, Any]:
+def run(server: Server, connections: int, seconds: float, folder: Path, ids: list[str]) -> dict[str, Any]:
     """Let the generator work on a server once."""
     answered = folder / "ids"
     argv = [sys.executable, "-m", "infra.ops.bench_serving.load", "--port", str(server.port)]
@@ -190,7 +190,21 @@ def _log(spool: Path, ids: list[str]) -> dict[str, Any]:
     }
 
 
-def _servers(folder: Path, stack: contextlib.ExitStack) -> list[Server]:
+def servers(
+    folder: Path,
+    stack: contextlib.ExitStack,
+    *names: str,
+) -> list[Server]:
+    """Start servers and wait until they answer; they end with the stack.
+
+    Args:
+        folder: For their files.
+        stack: Ends them.
+        names: Which.
+
+    Raises:
+        PlinthError: One does not start.
+    """
     model = cached_model(SERVICE, cache_folder()) / "model.onnx"
     bento = build(SERVICE, folder / "package")
     key = jwk.ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
@@ -204,7 +218,8 @@ def _servers(folder: Path, stack: contextlib.ExitStack) -> list[Server]:
         BARE_STARLETTE: starlette,
     }
     started = []
-    for name, command in commands.items():
+    for name in names:
+        command = commands[name]
         (folder / name).mkdir()
         extra = {"BENCH_MODEL": str(model)}
         if name == GUARDED:

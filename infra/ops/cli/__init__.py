@@ -30,6 +30,7 @@ from infra.ops.cli import (
     tools,
     trust,
     upkeep,
+    watching,
 )
 from infra.ops.cli.base import app
 from infra.ops.console import screen
@@ -55,6 +56,7 @@ __all__ = [
     "tools",
     "trust",
     "upkeep",
+    "watching",
 ]
 
 

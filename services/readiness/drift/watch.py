@@ -7,6 +7,7 @@ watch; it never reaches an answer.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,11 @@ class DriftWatch:
             self._thread.join(PAUSE_SECONDS)
 
     def _run(self) -> None:
+        used = metrics.DRIFT_CPU.labels(self._service)
+        before = 0.0
         while not self._ending.wait(PAUSE_SECONDS):
+            used.inc(time.thread_time() - before)
+            before = time.thread_time()
             try:
                 self.look()
                 self._look_at_labels()

@@ -1,0 +1,140 @@
+"""What watching for drift is worth, and what it costs: figures of the services' models, and of a real server."""
+
+import contextlib
+import importlib
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from infra.ops import bench_serving
+from infra.ops.bench_serving import GUARDED, Server
+from services.lifecycle import drift_trial, pipeline
+from services.lifecycle.packing import cache_folder, cached_model
+
+REQUESTS = 200_000
+"""Without drift, from each of two sources: at one a second two days."""
+
+RUNS = 20
+"""Tries of each drift; the longest of twenty is what one in twenty may take."""
+
+SERVICES = ("credit-risk", "digit-reader")
+SEED = 20_261_121
+CONNECTIONS = 16
+SECONDS = 15.0
+"""Load before the CPU is compared: several looks of the watch, thousands of requests."""
+
+SCRAPES = 40
+SCRAPE_SECONDS = 15.0
+"""Between two scrapes, as the monitoring stack does."""
+
+_CPU = re.compile(r'^plinth_drift_cpu_seconds_total\{service="[^"]*"\} (\S+)', re.MULTILINE)
+
+
+def measure(
+    *, requests: int = REQUESTS, runs: int = RUNS, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Return, for each service, what its drift watch finds how soon, and what it finds for nothing.
+
+    Args:
+        requests: Without drift, from each source.
+        runs: Tries of each drift at each strength.
+        say: Told what is being done.
+    """
+    found = {}
+    for name in SERVICES:
+        service = pipeline.of(name)
+        say(f"{name}: model")
+        folder = cached_model(service.packable, cache_folder())
+        figures = importlib.import_module(f"services.{service.packable.module}.drift_figures")
+        trial = drift_trial.Trial(folder, service, figures.source(), seed=SEED)
+        found[name] = drift_trial.measure(
+            trial, requests=requests, runs=runs, say=lambda what, of=name: say(f"{of}: {what}")
+        )
+    return found
+
+
+def overhead(say: Callable[[str], None] = lambda _: None, *, seconds: float = SECONDS) -> dict[str, Any]:
+    """Return what watching and scraping take of a serving process's CPU, from one run of a real server.
+
+    The watch counts its own CPU time; a scrape's is the server's while nothing else is asked. At full load a
+    core serves; at less the watch's share stays and the scrape's grows.
+
+    Args:
+        say: Told what is being done.
+        seconds: Length of the load.
+
+    Raises:
+        PlinthError: The server does not start, or the load fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="plinth-bench-") as temporary, contextlib.ExitStack() as stack:
+        folder = Path(temporary)
+        say("server")
+        (server,) = bench_serving.servers(folder, stack, GUARDED)
+        bench_serving.run(server, CONNECTIONS, bench_serving.WARM_UP_SECONDS, folder, [])
+        watched, served = _watch_cpu(server), server.cpu_seconds()
+        say("load")
+        load = bench_serving.run(server, CONNECTIONS, seconds, folder, [])
+        # The last look of the watch is counted with the one after it.
+        watched, served = _watch_cpu(server) - watched, server.cpu_seconds() - served
+        say("scrapes")
+        before = server.cpu_seconds()
+        size = 0
+        for _ in range(SCRAPES):
+            size = len(_scrape(server))
+        scrape = (server.cpu_seconds() - before) / SCRAPES
+    watch_share, scrape_share = watched / served, scrape / SCRAPE_SECONDS
+    return {
+        "requests": load["requests"],
+        "cpu_ms_per_request": load["cpu_ms_per_request"],
+        "watch_us_per_request": round(watched / load["requests"] * 1e6, 1),
+        "watch_share": round(watch_share, 4),
+        "scrape_cpu_ms": round(scrape * 1000, 2),
+        "scrape_bytes": size,
+        "scrape_share_of_a_core": round(scrape_share, 4),
+        "share_at_full_load": round(watch_share + scrape_share, 4),
+        "share_at_a_tenth": round(watch_share + 10 * scrape_share, 4),
+    }
+
+
+def _scrape(server: Server) -> str:
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        answer = client.get(f"http://127.0.0.1:{server.port}/metrics")
+    answer.raise_for_status()
+    return answer.text
+
+
+def _watch_cpu(server: Server) -> float:
+    return sum(float(value) for value in _CPU.findall(_scrape(server)))
+
+
+def as_tables(found: dict[str, Any]) -> str:
+    """Return the figures of one service as the tables of its README."""
+    lines = [
+        "| drift | touches | seen after, median | at most | as |",
+        "|---|---|---|---|---|",
+    ]
+    for name, strengths in found["found"].items():
+        for strength, row in strengths.items():
+            unit = "cases" if name == "truth_changed" else "requests"
+            median = f"{row['median']:,} {unit}" if row["median"] else "not seen"
+            most = f"{row['most']:,}" if row["most"] else f"{row['found']} of {row['runs']} runs"
+            seen = ", ".join(row["seen_as"]) or "-"
+            lines.append(f"| {name.replace('_', ' ')} | {strength} | {median} | {most} | {seen} |")
+    without = found["without_drift"]
+    for source in ("held_out_rows", "all_rows"):
+        row = without[source]
+        nearest = max(row["highest_share_of_border"].items(), key=lambda one: one[1])
+        lines.append(
+            f"\n{row['requests']:,} requests without drift, drawn from {source.replace('_', ' ')}: "
+            f"{row['alarms']} false alarms; nearest to one came {nearest[0]}, at {nearest[1]:.0%} of its border."
+        )
+    cases = without["settled_cases"]
+    lines.append(
+        f"\nSettled cases without drift: {cases['found']} false alarms in {cases['runs']} runs of "
+        f"{drift_trial.MOST_CASES:,} cases."
+    )
+    return "\n".join(lines)
