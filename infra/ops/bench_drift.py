@@ -1,4 +1,4 @@
-"""What watching for drift is worth, and what it costs: figures of the services' models, and of a real server."""
+"""What watching for drift is worth, on the services' models, and what it costs a real server."""
 
 import contextlib
 import importlib
@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from infra.ops import bench_serving
+from infra.local.paths import repo_root
+from infra.ops import bench_serving, docs
 from infra.ops.bench_serving import GUARDED, Server
 from services.lifecycle import drift_trial, pipeline
 from services.lifecycle.packing import cache_folder, cached_model
@@ -30,6 +31,9 @@ SECONDS = 15.0
 SCRAPES = 40
 SCRAPE_SECONDS = 15.0
 """Between two scrapes, as the monitoring stack does."""
+
+BLOCK = "drift"
+"""Mark of the figures in a service's README."""
 
 _CPU = re.compile(r'^plinth_drift_cpu_seconds_total\{service="[^"]*"\} (\S+)', re.MULTILINE)
 
@@ -51,10 +55,12 @@ def measure(
         folder = cached_model(service.packable, cache_folder())
         figures = importlib.import_module(f"services.{service.packable.module}.drift_figures")
         trial = drift_trial.Trial(folder, service, figures.source(), seed=SEED)
-        found[name] = drift_trial.measure(
-            trial, requests=requests, runs=runs, say=lambda what, of=name: say(f"{of}: {what}")
-        )
+        found[name] = drift_trial.measure(trial, requests=requests, runs=runs, say=_prefixed(name, say))
     return found
+
+
+def _prefixed(name: str, say: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda what: say(f"{name}: {what}")
 
 
 def overhead(say: Callable[[str], None] = lambda _: None, *, seconds: float = SECONDS) -> dict[str, Any]:
@@ -111,6 +117,16 @@ def _watch_cpu(server: Server) -> float:
     return sum(float(value) for value in _CPU.findall(_scrape(server)))
 
 
+def write(found: dict[str, Any], root: Path | None = None) -> list[Path]:
+    """Write the figures into the services' READMEs, between the marks there; return the files."""
+    written = []
+    for name, figures in found.items():
+        path = (root or repo_root()) / "services" / name.replace("-", "_") / "README.md"
+        path.write_text(docs.render(path.read_text(encoding="utf-8"), BLOCK, as_tables(figures)), "utf-8")
+        written.append(path)
+    return written
+
+
 def as_tables(found: dict[str, Any]) -> str:
     """Return the figures of one service as the tables of its README."""
     lines = [
@@ -118,7 +134,7 @@ def as_tables(found: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for name, strengths in found["found"].items():
-        for strength, row in strengths.items():
+        for strength, row in sorted(strengths.items(), key=lambda one: float(one[0].rstrip("%"))):
             unit = "cases" if name == "truth_changed" else "requests"
             median = f"{row['median']:,} {unit}" if row["median"] else "not seen"
             most = f"{row['most']:,}" if row["most"] else f"{row['found']} of {row['runs']} runs"
@@ -130,7 +146,7 @@ def as_tables(found: dict[str, Any]) -> str:
         nearest = max(row["highest_share_of_border"].items(), key=lambda one: one[1])
         lines.append(
             f"\n{row['requests']:,} requests without drift, drawn from {source.replace('_', ' ')}: "
-            f"{row['alarms']} false alarms; nearest to one came {nearest[0]}, at {nearest[1]:.0%} of its border."
+            f"{row['alarms']} false alarms; nearest came {nearest[0]}, at {nearest[1]:.0%} of its border."
         )
     cases = without["settled_cases"]
     lines.append(

@@ -102,9 +102,10 @@ def lock() -> None:
 @app.command(hidden=True)
 def docs() -> None:
     """Renew golden graphs and the generated tables in the documentation; for those who work on Plinth."""
-    from infra.ops import compliance, graph
+    from infra.ops import compliance, dashboards, graph
     from infra.ops import docs as module
 
-    for path, text in {**graph.golden(), **module.renewed(), **compliance.documents()}.items():
+    boards = {repo_root() / name: text for name, text in dashboards.files().items()}
+    for path, text in {**graph.golden(), **module.renewed(), **compliance.documents(), **boards}.items():
         path.write_text(text, encoding="utf-8")
         screen.out.print(str(path.relative_to(repo_root())))

@@ -15,6 +15,7 @@ def bench_drift(
     ] = 200_000,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Tries of each drift.")] = 20,
     cost: Annotated[bool, typer.Option("--cost", help="Measure the CPU it takes instead.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the figures into the READMEs.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure after how many requests each drift is seen, and how often one is seen that is not there.
@@ -31,6 +32,8 @@ def bench_drift(
             if cost
             else module.measure(requests=requests, runs=runs, say=steps.say)
         )
+    if write and not cost:
+        module.write(found)
     if as_json:
         screen.json(found)
     elif cost:

@@ -1,0 +1,442 @@
+"""The dashboards: what somebody on call, a model's owner, an auditor and whoever pays want to see. Pure.
+
+``./plinth docs`` writes them as JSON beside this file, and Grafana loads those.
+``./plinth dashboards render`` asks a real Prometheus every query and draws what it says.
+"""
+
+import json
+from collections.abc import Sequence
+
+from infra.monitoring.panels import RATE, Dashboard, Panel, Query, Unit, document
+from services.readiness.contract import Contract
+
+NO_GPU = "the local platform offers simulated GPUs, which have no driver that could tell"
+NO_CLOUD = "the emulated AWS API makes no backups and bills nothing"
+NO_CLUSTER = "the local platform has no kubelet whose pods kube-state-metrics could count"
+NO_LABELS = "needs settled reviews"
+
+_OWN = '{service=~"$service"}'
+_DRIFT = f"plinth_drift_value{_OWN} / plinth_drift_border{_OWN}"
+_BUCKETS, _VERDICTS = "plinth_request_seconds_bucket", "plinth_guard_verdicts_total"
+_IDLE = "max_over_time(DCGM_FI_DEV_GPU_UTIL[15m])"
+_STRANGE = '{service=~"$service",verdict!="in_distribution"}'
+
+
+def _rate(metric: str, by: str, selector: str = _OWN) -> str:
+    return f"sum by ({by}) (rate({metric}{selector}[{RATE}]))"
+
+
+def _share(part: str, whole: str) -> str:
+    # A share of nothing is nought, not unknown.
+    return f"({part} or 0 * {whole}) / {whole}"
+
+
+def service(contracts: Sequence[Contract]) -> Dashboard:
+    """Return the dashboard of services; its lines are the strictest of their contracts.
+
+    Args:
+        contracts: Of every service.
+    """
+    objectives = [contract.objectives for contract in contracts]
+    budget = min(round(1 - one.availability_percent / 100, 6) for one in objectives)
+    latency = min(one.latency_ms for one in objectives) / 1000
+    return Dashboard(
+        uid="service",
+        title="Service",
+        tells="For whoever is on call: is the service well, is its model right, what is rolled out.",
+        by_service=True,
+        panels=(
+            Panel(
+                title="Requests",
+                tells="Load by status. 5xx other than 503 is an error that nobody designed.",
+                unit="reqps",
+                queries=(
+                    Query(
+                        expr=_rate("plinth_requests_total", "service, status"),
+                        legend="{{service}} {{status}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Error budget: undesigned errors",
+                tells="Share of requests that ended in an undesigned error; the line is the objective.",
+                unit="percentunit",
+                border=budget,
+                queries=(
+                    Query(
+                        expr=_share(
+                            _rate("plinth_undesigned_errors_total", "service"),
+                            _rate("plinth_requests_total", "service"),
+                        ),
+                        legend="{{service}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Latency",
+                tells="Median and 99th percentile of answers; the line is what contracts allow at the 99th.",
+                unit="s",
+                border=latency,
+                queries=tuple(
+                    Query(
+                        expr=f"histogram_quantile({q}, {_rate(_BUCKETS, 'service, le')})",
+                        legend=f"{{{{service}}}} {name}",
+                    )
+                    for q, name in ((0.5, "median"), (0.99, "99th"))
+                ),
+            ),
+            Panel(
+                title="Saturation: requests in progress",
+                tells="Of one pod; at 1,500 it answers 'overloaded'.",
+                unit="short",
+                queries=(
+                    Query(expr=f"max by (service) (plinth_requests_in_progress{_OWN})", legend="{{service}}"),
+                ),
+            ),
+            Panel(
+                title="Who answers: rungs of the fallback ladder",
+                tells="Anything but 'model' for long means that the model is not serving.",
+                unit="reqps",
+                queries=(
+                    Query(expr=_rate("plinth_answers_total", "service, rung"), legend="{{service}} {{rung}}"),
+                ),
+            ),
+            Panel(
+                title="Decisions",
+                tells="What was decided; a jump without a release is a change of input or of the model.",
+                unit="reqps",
+                queries=(
+                    Query(
+                        expr=_rate("plinth_predictions_total", "service, decision"),
+                        legend="{{service}} {{decision}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Confidence",
+                tells="Mean probability of the likeliest outcome, by model; strange inputs lower it.",
+                unit="percentunit",
+                queries=(
+                    Query(
+                        expr=(
+                            f"{_rate('plinth_prediction_confidence_sum', 'service, model')} / "
+                            f"{_rate('plinth_prediction_confidence_count', 'service, model')}"
+                        ),
+                        legend="{{service}} {{model}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Strange inputs: verdicts of the guard",
+                tells="Share of inputs by verdict; one in a hundred ordinary ones is flagged by design.",
+                unit="percentunit",
+                queries=(
+                    Query(
+                        expr=(
+                            f"{_rate(_VERDICTS, 'service, verdict', _STRANGE)} "
+                            f"/ ignoring (verdict) group_left {_rate(_VERDICTS, 'service')}"
+                        ),
+                        legend="{{service}} {{verdict}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Drift: share of the border",
+                tells="Each kind's figure over its border, by model; above 1 the kind has drifted.",
+                unit="percentunit",
+                border=1.0,
+                width=24,
+                queries=(
+                    Query(
+                        expr=f"max by (service, model, kind) ({_DRIFT})",
+                        legend="{{service}} {{model}} {{kind}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Drift: the inputs that moved furthest",
+                tells="Population stability index of the eight furthest inputs, in nats.",
+                unit="short",
+                queries=(
+                    Query(
+                        expr=(
+                            f"topk(8, max by (service, feature) (plinth_drift_feature_stability_nats{_OWN}))"
+                        ),
+                        legend="{{service}} {{feature}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Drift: what it was measured on",
+                tells="Requests, or settled cases, behind each figure; a short window has a higher border.",
+                unit="short",
+                queries=(
+                    Query(
+                        expr=f"min by (service, kind) (plinth_drift_window_rows{_OWN})",
+                        legend="{{service}} {{kind}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Rollout: which model answers",
+                tells="Decisions by model; in a rollout the share of the new one grows step by step.",
+                unit="reqps",
+                queries=(
+                    Query(
+                        expr=_rate("plinth_predictions_total", "service, model"),
+                        legend="{{service}} {{model}}",
+                    ),
+                ),
+            ),
+            Panel(
+                title="Rollout: pods",
+                tells="Ready and updated pods beside those that are wanted.",
+                unit="short",
+                queries=tuple(
+                    Query(expr=f"plinth_service_pods_{state}{_OWN}", legend=f"{{{{service}}}} {state}")
+                    for state in ("wanted", "ready", "updated")
+                ),
+            ),
+        ),
+    )
+
+
+def _gpu(title: str, tells: str, unit: Unit, expr: str, *, border: float | None = None) -> Panel:
+    legend = "{{pod}}" if "pod" in expr else "{{Hostname}} {{gpu}}"
+    queries = (Query(expr=expr, legend=legend),)
+    return Panel(title=title, tells=tells, unit=unit, border=border, elsewhere=NO_GPU, queries=queries)
+
+
+GPU = Dashboard(
+    uid="gpu-pool",
+    title="GPU pool",
+    tells="For whoever runs the pools: are the GPUs well, are they used, does anything wait for one.",
+    panels=(
+        _gpu(
+            "Use",
+            "Compute in use; below 5 % for half an hour a GPU is paid for nothing.",
+            "percent",
+            "DCGM_FI_DEV_GPU_UTIL",
+        ),
+        _gpu(
+            "Memory",
+            "Share of memory in use; from 95 % the next allocation may fail.",
+            "percentunit",
+            "DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)",
+            border=0.95,
+        ),
+        _gpu(
+            "Temperature",
+            "From 85 degrees Celsius data-centre cards slow themselves down.",
+            "celsius",
+            "DCGM_FI_DEV_GPU_TEMP",
+            border=85.0,
+        ),
+        _gpu(
+            "Power",
+            "What the cards draw; far below their limit under load points to throttling.",
+            "watt",
+            "DCGM_FI_DEV_POWER_USAGE",
+        ),
+        _gpu(
+            "XID errors",
+            "Last error that the driver reported; 0 is none.",
+            "short",
+            "DCGM_FI_DEV_XID_ERRORS",
+        ),
+        _gpu(
+            "Pods that wait for a GPU",
+            "The pool is full, its quota is spent, or AWS has none of this type.",
+            "short",
+            'sum by (pod) (kube_pod_status_phase{namespace="gpu",phase="Pending"})',
+        ),
+    ),
+)
+
+COST = Dashboard(
+    uid="cost",
+    title="Cost",
+    tells="For whoever pays: is the month's budget kept, and what is paid for and does nothing.",
+    panels=(
+        Panel(
+            title="Budget",
+            tells="Spent share of the month's budget beside the elapsed share of the month.",
+            unit="percentunit",
+            border=1.0,
+            elsewhere=NO_CLOUD,
+            queries=(
+                Query(expr="plinth_cost_spent_share", legend="spent {{stack}}"),
+                Query(expr="plinth_month_elapsed_share", legend="month elapsed"),
+            ),
+        ),
+        Panel(
+            title="Pace",
+            tells="Spent share over elapsed share; above 1.2 the budget does not last (alert CostBurn).",
+            unit="short",
+            border=1.2,
+            elsewhere=NO_CLOUD,
+            queries=(Query(expr="plinth_cost_spent_share / plinth_month_elapsed_share", legend="{{stack}}"),),
+        ),
+        Panel(
+            title="Answers",
+            tells="Answers that somebody got; divide the bill by them.",
+            unit="reqps",
+            queries=(Query(expr=_rate("plinth_answers_total", "service", ""), legend="{{service}}"),),
+        ),
+        Panel(
+            title="Price of watching for drift",
+            tells="CPU that the drift watch takes, in cores.",
+            unit="short",
+            queries=(
+                Query(expr=_rate("plinth_drift_cpu_seconds_total", "service", ""), legend="{{service}}"),
+            ),
+        ),
+        Panel(
+            title="GPUs that do nothing",
+            tells="Cards below 5 % of compute: each is paid for by the hour.",
+            unit="short",
+            elsewhere=NO_GPU,
+            queries=(
+                Query(
+                    expr=f"count({_IDLE} < 5) or 0 * count({_IDLE})",
+                    legend="idle",
+                ),
+            ),
+        ),
+        Panel(
+            title="Pods that are paid for",
+            tells="Ready pods of each service.",
+            unit="short",
+            queries=(Query(expr="plinth_service_pods_ready", legend="{{service}}"),),
+        ),
+    ),
+)
+
+AUDIT = Dashboard(
+    uid="audit",
+    title="Audit",
+    tells="For auditors and owners: do contracts hold, are decisions recorded, do people review.",
+    panels=(
+        Panel(
+            title="Contracts that hold",
+            tells="1 while a service's signed contract holds for what it runs.",
+            unit="short",
+            queries=(Query(expr="plinth_contract_valid", legend="{{service}}"),),
+        ),
+        Panel(
+            title="Days until contracts expire",
+            tells="Below 14 days owners have to measure and sign again.",
+            unit="short",
+            queries=(
+                Query(
+                    expr="(plinth_contract_expires_timestamp_seconds - time()) / 86400", legend="{{service}}"
+                ),
+            ),
+        ),
+        Panel(
+            title="Decisions and their records",
+            tells="Answers and records of them; the two lines lie on each other.",
+            unit="reqps",
+            queries=(
+                Query(expr=_rate("plinth_answers_total", "service", ""), legend="{{service}} answers"),
+                Query(
+                    expr=_rate("plinth_decision_log_seconds_count", "service", ""),
+                    legend="{{service}} records",
+                ),
+            ),
+        ),
+        Panel(
+            title="Records that are not shipped yet",
+            tells="Age of the oldest one; at 300 s the service stops deciding.",
+            unit="s",
+            border=300.0,
+            queries=(
+                Query(expr="max by (service) (plinth_decision_log_unshipped_seconds)", legend="{{service}}"),
+            ),
+        ),
+        Panel(
+            title="Findings in the decision log",
+            tells="Edited, dropped or doubled records; anything but 0 is an incident.",
+            unit="short",
+            queries=(Query(expr="plinth_decision_log_findings", legend="{{service}}"),),
+        ),
+        Panel(
+            title="Silence of the audit trail",
+            tells="Time since CloudTrail last delivered.",
+            unit="s",
+            elsewhere=NO_CLOUD,
+            queries=(Query(expr="plinth_audit_silence_seconds", legend="{{record}}"),),
+        ),
+        Panel(
+            title="Cases that wait for a person",
+            tells="Waiting cases of each service.",
+            unit="short",
+            queries=(Query(expr="plinth_review_waiting_cases", legend="{{service}}"),),
+        ),
+        Panel(
+            title="Oldest case",
+            tells="Age of the oldest waiting case; contracts escalate at 24 h.",
+            unit="s",
+            border=86_400.0,
+            queries=(Query(expr="plinth_review_oldest_seconds", legend="{{service}}"),),
+        ),
+        Panel(
+            title="Age of the latest backup",
+            tells="Backups are made each night; above 26 h one is missing.",
+            unit="s",
+            border=93_600.0,
+            elsewhere=NO_CLOUD,
+            queries=(Query(expr="plinth_backup_age_seconds", legend="{{vault}}"),),
+        ),
+        Panel(
+            title="Days until certificates expire",
+            tells="Below 14 days a renewal has failed.",
+            unit="short",
+            queries=(
+                Query(
+                    expr="(plinth_certificate_expires_timestamp_seconds - time()) / 86400",
+                    legend="{{certificate}}",
+                ),
+            ),
+        ),
+        Panel(
+            title="Fairness",
+            tells="Worst group's rate over the best group's, beside the contract's limit.",
+            unit="short",
+            elsewhere=NO_LABELS,
+            queries=(
+                Query(expr="plinth_fairness_ratio", legend="{{service}} {{attribute}}"),
+                Query(expr="plinth_fairness_limit", legend="{{service}} {{attribute}} limit"),
+            ),
+        ),
+        Panel(
+            title="Reviews asked",
+            tells="Decisions for which a person was asked, by why.",
+            unit="reqps",
+            queries=(
+                Query(
+                    expr=_rate("plinth_reviews_asked_total", "service, reason", ""),
+                    legend="{{service}} {{reason}}",
+                ),
+            ),
+        ),
+    ),
+)
+
+
+def dashboards(contracts: Sequence[Contract]) -> tuple[Dashboard, ...]:
+    """Return all dashboards.
+
+    Args:
+        contracts: Of every service.
+    """
+    return (service(contracts), GPU, COST, AUDIT)
+
+
+def files(contracts: Sequence[Contract]) -> dict[str, str]:
+    """Return the dashboards as JSON, by file name.
+
+    Args:
+        contracts: Of every service.
+    """
+    return {f"{one.uid}.json": json.dumps(document(one), indent=2) + "\n" for one in dashboards(contracts)}

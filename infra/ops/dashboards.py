@@ -1,0 +1,131 @@
+"""Asks a real Prometheus every query of every dashboard, draws what it says, and names what says nothing."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from infra.errors import PlinthError
+from infra.local.paths import repo_root
+from infra.monitoring import dashboards as module
+from infra.monitoring.drawing import Line, draw
+from infra.monitoring.panels import Dashboard, Panel, concrete
+from services.readiness import contract_file
+from services.readiness.contract import Contract
+
+DOCS = Path("infra/monitoring/docs")
+"""Where the pictures in the documentation lie."""
+POINTS = 240
+"""Points of a line: one for each two pixels."""
+ASK_SECONDS = 30
+_PLACE = re.compile(r"\{\{\s*([a-zA-Z_]+)\s*\}\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What came of one dashboard.
+
+    Args:
+        dashboard: Which.
+        lines: Series by panel's title.
+        silent: Panels that had no data and should have had some.
+        elsewhere: Panels that had none, and the reason why that may be.
+    """
+
+    dashboard: Dashboard
+    lines: Mapping[str, Sequence[Line]]
+    silent: list[str] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+
+
+def contracts(root: Path | None = None) -> list[Contract]:
+    """Return the contract of every service of the repository."""
+    folders = sorted((root or repo_root()).glob("services/*/contract.yaml"))
+    return [contract_file.load(path.parent) for path in folders]
+
+
+def files(root: Path | None = None) -> dict[str, str]:
+    """Return the dashboards' JSON, by path below the root."""
+    made = module.files(contracts(root))
+    return {f"infra/monitoring/dashboards/{name}": text for name, text in made.items()}
+
+
+def ask(prometheus: str, *, start: float, end: float) -> list[Asked]:
+    """Ask everything.
+
+    Args:
+        prometheus: Address of Prometheus.
+        start: From when on, seconds since 1970.
+        end: Until when.
+
+    Raises:
+        PlinthError: Prometheus does not answer, or refuses a query (which is then named).
+    """
+    found = []
+    with httpx.Client(base_url=prometheus, trust_env=False, timeout=ASK_SECONDS) as client:
+        for dashboard in module.dashboards(contracts()):
+            lines: dict[str, list[Line]] = {}
+            silent, elsewhere = [], {}
+            for panel in dashboard.panels:
+                lines[panel.title] = _panel(client, dashboard, panel, start, end)
+                if lines[panel.title]:
+                    continue
+                if panel.elsewhere:
+                    elsewhere[panel.title] = panel.elsewhere
+                else:
+                    silent.append(panel.title)
+            found.append(Asked(dashboard=dashboard, lines=lines, silent=silent, elsewhere=elsewhere))
+    return found
+
+
+def _panel(client: httpx.Client, dashboard: Dashboard, panel: Panel, start: float, end: float) -> list[Line]:
+    lines = []
+    for query in panel.queries:
+        expr = concrete(query.expr, window="1m")
+        step = max(1.0, (end - start) / POINTS)
+        where = f"dashboard {dashboard.uid}, panel '{panel.title}': {expr}"
+        given: dict[str, str | float] = {"query": expr, "start": start, "end": end, "step": step}
+        try:
+            answer = client.get("/api/v1/query_range", params=given)
+            told = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise PlinthError(
+                f"Prometheus does not answer: {type(error).__name__}.", where=where, fix="./plinth status"
+            ) from None
+        if told.get("status") != "success":
+            raise PlinthError(f"Prometheus refuses a query: {told.get('error')}", where=where)
+        lines += [_line(one, query.legend) for one in told["data"]["result"]]
+    return sorted(lines, key=lambda line: line.name)
+
+
+def _line(result: Mapping[str, Any], legend: str) -> Line:
+    labels = result["metric"]
+    name = _PLACE.sub(lambda place: str(labels.get(place.group(1), "")), legend).strip()
+    return Line(name=name or "value", points=[(float(t), float(v)) for t, v in result["values"]])
+
+
+def write(found: Sequence[Asked], folder: Path, *, start: float, end: float) -> list[Path]:
+    """Draw each dashboard into the folder; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for asked in found:
+        path = folder / f"{asked.dashboard.uid}.svg"
+        path.write_text(draw(asked.dashboard, asked.lines, start=start, end=end), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def render(prometheus: str, folder: Path, *, minutes: float) -> list[Asked]:
+    """Ask and draw the latest minutes.
+
+    Raises:
+        PlinthError: See :func:`ask`.
+    """
+    end = time.time()
+    found = ask(prometheus, start=end - minutes * 60, end=end)
+    write(found, folder, start=end - minutes * 60, end=end)
+    return found
