@@ -12,7 +12,7 @@ from infra.local.paths import home, repo_root
 from infra.local.session import Platform
 from infra.ops import state_backend
 from infra.ops.releases import releases_file
-from infra.ops.state import backend_dir
+from infra.ops.state import backend_dir, backend_url
 from infra.policy_settings import policy_settings
 from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
@@ -44,7 +44,7 @@ def variables(
     backend_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
     values = {
         **_engine(settings, tools),
-        "PULUMI_BACKEND_URL": f"file://{backend_dir()}",
+        "PULUMI_BACKEND_URL": backend_url(),
         TOKENS_VARIABLE: str(issuer.settings_file()),
         **isolation.local_env({}, platform),
     }

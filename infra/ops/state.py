@@ -22,6 +22,15 @@ def backend_dir() -> Path:
     return home() / "state"
 
 
+def backend_url() -> str:
+    """Return what the engine is told of the local backend.
+
+    Beside each file it would write a second one with content type and checksum, in place; when it is killed
+    meanwhile it can never read its state again ("failed to load checkpoint: EOF"). Nobody needs them.
+    """
+    return f"file://{backend_dir()}?metadata=skip"
+
+
 def state_file(stack: str) -> Path:
     """Return the file in which the engine keeps the stack."""
     return backend_dir() / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
@@ -66,8 +75,6 @@ def begin_from(stack: str, base: Path) -> None:
         )
     ensure_stack(stack)
     path = state_file(stack)
-    for attributes in path.parent.glob(f"{path.name}*.attrs"):
-        attributes.unlink()
     part = path.with_suffix(".part")
     part.write_text(json.dumps(document), encoding="utf-8")
     part.replace(path)
@@ -135,7 +142,6 @@ def repair(stack: str) -> Path | None:
         StateError: The state is damaged and no backup is good.
     """
     path = state_file(stack)
-    _drop_torn_attributes(path.parent)
     if not path.exists() or is_whole(path):
         return None
     for backup in _backups(stack):
@@ -151,19 +157,6 @@ def repair(stack: str) -> Path | None:
         where=str(path),
         fix="Keep a copy of the file. './plinth down --purge' and './plinth up' build the environment anew.",
     )
-
-
-def _drop_torn_attributes(folder: Path) -> None:
-    """Remove what the engine keeps beside its files (content type, checksum) where it is cut off.
-
-    The engine writes it in place, and one that is killed meanwhile could never read its state again
-    ("failed to load checkpoint: EOF"). Without it, it reads the file as it is.
-    """
-    for path in folder.glob("*.attrs"):
-        try:
-            json.loads(path.read_bytes())
-        except ValueError:
-            path.unlink(missing_ok=True)
 
 
 def _backups(stack: str) -> Iterator[Path]:

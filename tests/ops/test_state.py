@@ -45,18 +45,6 @@ def test_a_damaged_state_is_restored_and_kept(damage: str) -> None:
     assert [p.read_text(encoding="utf-8") for p in path.parent.glob("*.damaged-*")] == [damage]
 
 
-@pytest.mark.parametrize(("content", "left"), [("", 0), ('{"user.cache', 0), ("{}", 1)])
-def test_what_is_cut_off_beside_the_state_goes_and_the_state_stays(content: str, left: int) -> None:
-    path = state.state_file("local")
-    path.write_text(json.dumps(GOOD), encoding="utf-8")
-    beside = path.with_name("local.json.attrs")
-    beside.write_text(content, encoding="utf-8")
-
-    assert state.repair("local") is None
-    assert len(list(beside.parent.glob("*.attrs"))) == left
-    assert state.resource_count("local") == 1
-
-
 def test_the_newest_good_backup_wins_over_a_newer_damaged_one() -> None:
     path = state.state_file("local")
     path.write_text("{", encoding="utf-8")

@@ -11,7 +11,7 @@ from clones import Clone
 from infra.errors import Exit
 
 pytestmark = [
-    pytest.mark.faults,
+    pytest.mark.local,
     # Two teardowns, each of 460 resources, and the `up` before them where this file runs alone.
     pytest.mark.timeout(1500),
 ]
