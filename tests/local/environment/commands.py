@@ -14,7 +14,7 @@ from infra.errors import Exit
 
 PATIENCE = 540
 """Seconds after which something that must happen counts as never happening: under the 600 of a whole test,
-and far above what it takes on two busy cores, so that it tells a hang from a slow machine and nothing else."""
+and far above what it takes on two busy cores, so that it tells a hang from a slow machine."""
 POLL = 0.02
 """Seconds between two looks at something short-lived, such as an operation of the engine."""
 
