@@ -42,15 +42,29 @@ def tiers_table() -> str:
 
 
 def commands_table() -> str:
-    """Return a row for every command: its name and the first sentence of its help."""
-    from infra.ops.cli import app  # noqa: PLC0415 - the command line imports this module
-
-    rows = [f"| `./plinth {name}` | {text} |" for name, text in _commands(typer.main.get_command(app), "")]
+    """Return a row for every command and every group: its name and the first sentence of its help."""
+    rows = [
+        f"| `./plinth {name}` | {_first(sub)}{_inner(sub)} |"
+        for names in _panels().values()
+        for name, sub in names.items()
+    ]
     return "\n".join(["| command | what it does |", "|---|---|", *rows])
+
+
+def all_commands() -> str:
+    """Return a table for every panel of commands, those of groups one by one."""
+    parts = []
+    for panel, names in _panels().items():
+        rows = [
+            f"| `./plinth {name}` | {text} |" for top, sub in names.items() for name, text in _each(top, sub)
+        ]
+        parts.append("\n".join([f"## {panel}", "", "| command | what it does |", "|---|---|", *rows]))
+    return "\n\n".join(parts)
 
 
 BLOCKS = {
     "README.md": {"commands": commands_table, "tiers": tiers_table},
+    "infra/ops/README.md": {"all commands": all_commands},
     "stacks/README.md": {"settings": settings_table, "outputs": outputs_table},
 }
 """File to the generated blocks in it; each stands between two marks that name it."""
@@ -143,12 +157,32 @@ def _default(entry: Any) -> str:
     return f"`{str(entry.default).lower() if isinstance(entry.default, bool) else entry.default}`"
 
 
-def _commands(command: Any, prefix: str) -> Iterator[tuple[str, str]]:
-    for name, sub in command.commands.items():
-        if sub.hidden:
-            continue
-        if hasattr(sub, "commands"):
-            yield from _commands(sub, f"{prefix}{name} ")
-        else:
-            first = (sub.help or "").strip().split("\n\n")[0].replace("\n", " ")
-            yield f"{prefix}{name}", first
+def _panels() -> dict[str, dict[str, Any]]:
+    """Return panel to the commands and groups in it, in the order of the help."""
+    from infra.ops.cli import app  # noqa: PLC0415 - the command line imports this module
+    from infra.ops.cli.panels import panel_of, rank  # noqa: PLC0415
+
+    found: dict[str, dict[str, Any]] = {}
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for name in sorted(known, key=rank):
+        if not known[name].hidden:
+            found.setdefault(panel_of(name), {})[name] = known[name]
+    return found
+
+
+def _each(name: str, command: Any) -> Iterator[tuple[str, str]]:
+    if not hasattr(command, "commands"):
+        yield name, _first(command)
+        return
+    for inner, sub in command.commands.items():
+        if not sub.hidden:
+            yield from _each(f"{name} {inner}", sub)
+
+
+def _inner(command: Any) -> str:
+    names = [name for name, sub in getattr(command, "commands", {}).items() if not sub.hidden]
+    return f" *{', '.join(names)}*" if names else ""
+
+
+def _first(command: Any) -> str:
+    return (command.help or "").strip().split("\n\n")[0].replace("\n", " ")

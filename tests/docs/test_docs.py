@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from infra.local.paths import repo_root
 from infra.ops import compliance, docs
 from infra.ops.cli import app
+from infra.ops.cli.panels import OTHER, panel_of
 
 ROOT = repo_root()
 MEANINGFUL_WORDS = 4
@@ -23,15 +24,14 @@ PAGES = sorted(
 
 
 def commands() -> dict[str, set[str]]:
-    """Command words to the options that the command line knows."""
+    """Words of commands and groups to the options that the command line knows."""
     known: dict[str, set[str]] = {}
 
     def walk(command: object, words: str) -> None:
         for name, sub in command.commands.items():  # type: ignore[attr-defined]
+            known[f"{words}{name}"] = {o for p in sub.params for o in [*p.opts, *p.secondary_opts]}
             if hasattr(sub, "commands"):
                 walk(sub, f"{words}{name} ")
-            else:
-                known[f"{words}{name}"] = {o for p in sub.params for o in [*p.opts, *p.secondary_opts]}
 
     walk(typer.main.get_command(app), "")
     return known
@@ -41,6 +41,12 @@ def test_generated_tables_are_current() -> None:
     stale = [path.name for path, text in docs.renewed().items() if path.read_text(encoding="utf-8") != text]
 
     assert stale == [], "run ./plinth docs"
+
+
+def test_every_command_that_is_shown_has_its_panel() -> None:
+    shown = {name for name, sub in typer.main.get_command(app).commands.items() if not sub.hidden}  # type: ignore[attr-defined]
+
+    assert {name for name in shown if panel_of(name) == OTHER} == set(), "name it in infra/ops/cli/panels.py"
 
 
 def test_the_readme_can_be_read_in_one_go() -> None:

@@ -33,6 +33,7 @@ from infra.ops.cli import (
     watching,
 )
 from infra.ops.cli.base import app
+from infra.ops.cli.panels import arrange
 from infra.ops.console import screen
 
 __all__ = [
@@ -75,6 +76,7 @@ def _reflow(group: typer.Typer) -> None:
 
 
 _reflow(app)
+arrange(app)
 
 
 def main() -> None:
