@@ -59,8 +59,8 @@ def import_file(steps: Iterable[Step]) -> dict[str, Any]:
     return {"nameTable": table, "resources": rows}
 
 
-def write(steps: list[Step]) -> Path:
-    """Write the import file and return its place."""
-    path = home() / "adopt.json"
+def write(steps: list[Step], stack: str) -> Path:
+    """Write the import file of a stack and return its place."""
+    path = home() / f"adopt-{stack}.json"
     path.write_text(json.dumps(import_file(steps), indent=2), encoding="utf-8")
     return path

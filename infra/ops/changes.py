@@ -11,7 +11,17 @@ from typing import Any
 from infra import gate
 from infra.errors import PlinthError
 from infra.local import isolation, session, toolchain
-from infra.ops import adopt, baseline, contracts, environment, preflight, releases, reports, sources, state
+from infra.ops import (
+    baseline,
+    carrying,
+    contracts,
+    environment,
+    preflight,
+    releases,
+    reports,
+    sources,
+    state,
+)
 from infra.ops.account import Account
 from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
@@ -200,7 +210,10 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
         with steps.step("quotas"):
             preflight.require(preflight.look(ready.settings))
     if ready.cut_off and not ready.behind:
-        ready = _caught_up(ready, steps)
+        caught = carrying.catch_up(ready.engine, ready.cut_off, steps)
+        if caught is not None:
+            judge(caught, stack)
+        ready = replace(ready, behind=caught is None, state=state.digest(stack), cut_off=())
     planned = preview(ready, steps)
     if not planned.changes and not ready.behind:
         return planned, None
@@ -208,56 +221,11 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
         gate.Acceptance.read(environment.acceptance_file(stack)), ready.settings, state=state.digest(stack)
     )
     total = sum(planned.changes.values())
-    run = _change(ready, steps, total)
-    adopted: set[str] = set()
-    # The engine stops at the first things that exist already, and more may come to light after them.
-    while found := [step for step in adopt.collisions(run) if step.urn not in adopted]:
-        names = ", ".join(sorted({step.name for step in found}))
-        if not adopt_existing:
-            raise PlinthError(
-                f"This account already has {names}, and the state of stack '{stack}' does not know them.",
-                where="left behind by a run that was cut off, or made by hand",
-                fix=f"Look at them. When they are this stack's: ./plinth up --stack {stack} --adopt",
-            )
-        with steps.step("adopt"):
-            steps.say(names)
-            ready.engine.adopt(adopt.write(found))
-        adopted |= {step.urn for step in found}
-        run = _change(ready, steps, total)
+    run = carrying.carry_out(
+        ready.engine, steps, total=total, behind=ready.behind, adopt_existing=adopt_existing
+    )
     judge(run, stack)
     return planned, run
-
-
-def _caught_up(ready: Ready, steps: Steps) -> Ready:
-    """Ask the world about what was cut off, and about nothing else: the engine writes down each step's end.
-
-    What was being created has no id yet, so nobody can ask for it; the change that follows meets it by name
-    (see ``adopt``).
-    """
-    stack = ready.settings.environment
-    known = state.known(stack)
-    if not known:
-        return replace(ready, behind=True, cut_off=())
-    # Without a target everything would be asked; the stack itself costs nothing.
-    targets = [urn for urn in ready.cut_off if urn in known] or known[:1]
-    with steps.step("catch up"):
-        steps.say(f"{len(ready.cut_off)} resources whose change was cut off")
-        options = [option for urn in targets for option in ("--target", urn)]
-        run = ready.engine.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *options)
-    judge(run, stack)
-    return replace(ready, state=state.digest(stack), cut_off=())
-
-
-def _change(ready: Ready, steps: Steps, total: int) -> Run:
-    with steps.step("change"):
-        options = ["--refresh"] if ready.behind else []
-        return ready.engine.run(
-            "up",
-            "--yes",
-            "--skip-preview",
-            *options,
-            listener=lambda run: steps.say(f"{run.done} of {total} resources"),
-        )
 
 
 def _taken_on(ready: Ready) -> bool:

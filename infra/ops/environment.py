@@ -96,7 +96,7 @@ def _engine(settings: Settings, tools: toolchain.Toolchain) -> dict[str, str]:
     path = [str(tools.bin("pulumi").parent), str(repo_root() / ".venv" / "bin"), os.environ.get("PATH", "")]
     return {
         "PATH": os.pathsep.join(path),
-        "PULUMI_HOME": str(_pulumi_home(tools)),
+        "PULUMI_HOME": str(pulumi_home(tools)),
         "PULUMI_STACK": settings.environment,
         "PULUMI_OPTION_POLICY_PACK": str(repo_root() / "policies"),
         "PULUMI_OPTION_POLICY_PACK_CONFIG": str(_policy_config(settings)),
@@ -117,7 +117,7 @@ def _policy_config(settings: Settings) -> Path:
     return path
 
 
-def _pulumi_home(tools: toolchain.Toolchain) -> Path:
+def pulumi_home(tools: toolchain.Toolchain) -> Path:
     """Return a PULUMI_HOME of this clone whose plugins are the toolchain's."""
     place = home() / "pulumi"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)

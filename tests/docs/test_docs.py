@@ -31,6 +31,7 @@ def commands() -> dict[str, set[str]]:
         for name, sub in command.commands.items():  # type: ignore[attr-defined]
             known[f"{words}{name}"] = {o for p in sub.params for o in [*p.opts, *p.secondary_opts]}
             if hasattr(sub, "commands"):
+                known[f"{words}{name}"] = set()  # a page may name the group
                 walk(sub, f"{words}{name} ")
 
     walk(typer.main.get_command(app), "")

@@ -4,12 +4,17 @@ It answers for AWS hosts and refuses everything else; it never resolves a name a
 anywhere (see :mod:`infra.local.aws_api.fence`), so there is no way around it to the real AWS.
 """
 
+import contextlib
 import json
+import re
 import socket
 import ssl
+import struct
 import sys
 import tempfile
 import threading
+import time
+import zlib
 from collections import OrderedDict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,8 +23,17 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from infra.local.aws_api import HEALTH_PATH, actions
-from infra.local.aws_api.emulator import Answer, Emulator, LostJournalError, access_line, end_process, say
+from infra.local.aws_api import HEALTH_PATH, actions, faults, rpc_cbor
+from infra.local.aws_api.emulator import (
+    Answer,
+    Emulator,
+    LostJournalError,
+    access_line,
+    end_process,
+    refusal,
+    say,
+)
+from infra.local.aws_api.faults import FAULTS_PATH, Faults, Plan
 from infra.local.certs import Authority, key_pem, pem
 
 IDLE_SECONDS = 60
@@ -80,6 +94,7 @@ class Proxy(ThreadingHTTPServer):
         self.emulator = emulator
         self.contexts = Contexts(authority)
         self.instance = instance
+        self.faults = Faults()
         super().__init__(("127.0.0.1", port), Handler)
 
     def server_bind(self) -> None:
@@ -160,7 +175,13 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path
         if target.netloc:
             path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-        headers = dict(self.headers.items())
+        self._answer(host, path, dict(self.headers.items()), body)
+
+    def _answer(self, host: str, path: str, headers: dict[str, str], body: bytes) -> None:
+        """Answer a request that goes to AWS, on whatever day it is."""
+        fault = self._bad_day(host, path, headers, body)
+        if fault is None:
+            return
         try:
             answer = self.server.emulator.handle(self.command, host, path, headers, body)
         except LostJournalError as error:
@@ -169,6 +190,9 @@ class Handler(BaseHTTPRequestHandler):
             end_process(f"cannot write the journal, restarting from what it holds: {error}")
             return
         access_line(self.command, host, path, headers, body, status=answer.status)
+        if fault == "lost":
+            self._break()
+            return
         try:
             self._send(answer)
         except OSError as error:
@@ -178,7 +202,54 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 
+    def _bad_day(self, host: str, path: str, headers: dict[str, str], body: bytes) -> str | None:
+        """Let a request meet what was switched on; return None when it ended here, else ``lost`` or ""."""
+        lower = {name.lower(): value for name, value in headers.items()}
+        what = f"{self.command} {host} {actions.action(path, lower, body) or path} {zlib.crc32(body)}"
+        delay, kind, silence = self.server.faults.meet(host, what)
+        if delay:
+            time.sleep(delay)
+        if kind in {None, "lost"}:
+            return kind or ""
+        access_line(self.command, host, path, headers, body, status=0)
+        if kind in {"throttle", "error"}:
+            status, code = faults.answer(kind, host)
+            said = refusal(status, code, "switched on by a drill", host)
+            if faults.is_s3(host):  # it alone has no envelope around its errors
+                said = Answer(status, {"Content-Type": "application/xml"}, faults.s3_body(code))
+            if rpc_cbor.is_spoken(lower, path):
+                said = Answer(status, *rpc_cbor.as_cbor(path, status, said.body))
+            self._send(said)
+            return None
+        if kind == "timeout":
+            time.sleep(silence)
+        self._break()
+        return None
+
+    def _break(self) -> None:
+        """End the connection without an answer, with a reset and not in order."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def _set_faults(self) -> None:
+        try:
+            given = json.loads(self._body() or b"{}") if self.command == "PUT" else None
+            self.server.faults.set(None if given is None else Plan(**given))
+            status, document = 200, self.server.faults.report()
+        except (ValueError, TypeError, re.error) as error:
+            status, document = 400, {"error": str(error)}
+        self._send(Answer(status, {"Content-Type": "application/json"}, json.dumps(document).encode()))
+
     def _own_pages(self) -> None:
+        if self.path == FAULTS_PATH and self.command in {"GET", "PUT", "DELETE"}:
+            if self.command == "GET":
+                body = json.dumps(self.server.faults.report()).encode()
+                self._send(Answer(200, {"Content-Type": "application/json"}, body))
+            else:
+                self._set_faults()
+            return
         if self.command == "GET" and self.path == HEALTH_PATH:
             body = json.dumps(self.server.health()).encode()
             self._send(Answer(200, {"Content-Type": "application/json"}, body))

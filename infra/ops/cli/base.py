@@ -36,6 +36,12 @@ app.add_typer(bench_app, name="bench")
 data_app = typer.Typer(no_args_is_help=True, help="Data that came in, and their schemas.")
 app.add_typer(data_app, name="data")
 
+record_app = typer.Typer(no_args_is_help=True, help="What was built from what: signed, and still so?")
+app.add_typer(record_app, name="record")
+
+drill_app = typer.Typer(no_args_is_help=True, help="Breaks something on purpose and measures what happens.")
+app.add_typer(drill_app, name="drill")
+
 ci_app = typer.Typer(no_args_is_help=True, help="Steps of the workflow that shows previews on changes.")
 app.add_typer(ci_app, name="ci", hidden=True)  # for workflows; infra/preview/README.md tells of it
 

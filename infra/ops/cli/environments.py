@@ -28,6 +28,7 @@ def up(
     change takes seconds. Refused changes (exit code 4) have touched nothing.
     """
     from infra.ops import changes, emulated, lock, status
+    from infra.ops.recovery import records
 
     steps = Steps()
     file = emulated.stack_file(stack)
@@ -37,6 +38,8 @@ def up(
         planned, done = changes.up(ready, steps, adopt_existing=adopt or ready.settings.aws.emulated)
         with steps.step("status"):
             found = status.wait(stack)
+        with steps.step("record"):
+            record = records.after_up(ready.settings, planned)
     if as_json:
         screen.json(
             {
@@ -44,6 +47,7 @@ def up(
                 "warnings": (done or planned).warnings,
                 "seconds": steps.seconds(),
                 "status": status.as_json(found),
+                "record": record.name,
             }
         )
     else:

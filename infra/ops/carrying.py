@@ -1,0 +1,80 @@
+"""Carries a change out: the engine's part of an ``up``, once everybody has agreed to it."""
+
+from collections.abc import Sequence
+
+from infra.errors import PlinthError
+from infra.ops import adopt, state
+from infra.ops.console import Steps
+from infra.ops.engine import Engine
+from infra.ops.events import Run
+
+
+def carry_out(engine: Engine, steps: Steps, *, total: int, behind: bool, adopt_existing: bool) -> Run:
+    """Let the engine change what it has to, taking into the state what is there already.
+
+    Args:
+        engine: The engine of the stack.
+        steps: Where progress is shown.
+        total: Resources that are expected to change.
+        behind: Whether the state may lag behind the world, so that a refresh comes first.
+        adopt_existing: Take what the account already has into the state instead of failing on it.
+
+    Raises:
+        PlinthError: The account has something that the state does not know, and nobody said to take it.
+    """
+    run = _change(engine, steps, total, behind=behind)
+    adopted: set[str] = set()
+    # The engine stops at the first things that exist already, and more may come to light after them.
+    while found := [step for step in adopt.collisions(run) if step.urn not in adopted]:
+        names = ", ".join(sorted({step.name for step in found}))
+        if not adopt_existing:
+            raise PlinthError(
+                f"This account already has {names}, and the state of stack '{engine.stack}' does not know "
+                "them.",
+                where="left behind by a run that was cut off, or made by hand",
+                fix=f"Look at them. When they are this stack's: ./plinth up --stack {engine.stack} --adopt",
+            )
+        with steps.step("adopt"):
+            steps.say(names)
+            engine.adopt(adopt.write(found, engine.stack))
+        adopted |= {step.urn for step in found}
+        run = _change(engine, steps, total, behind=behind)
+    return run
+
+
+def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps) -> Run | None:
+    """Ask the world about what was cut off, and about nothing else: the engine writes down each step's end.
+
+    What was being created has no id yet, so nobody can ask for it; the change that follows meets it by name
+    (see ``adopt``).
+
+    Args:
+        engine: The engine of the stack.
+        cut_off: Resources whose change was cut off.
+        steps: Where progress is shown.
+
+    Returns:
+        What the engine said; None when the state knows nothing yet, so that a whole refresh must come with
+        the change.
+    """
+    known = state.known(engine.stack)
+    if not known:
+        return None
+    # Without a target everything would be asked; the stack itself costs nothing.
+    targets = [urn for urn in cut_off if urn in known] or known[:1]
+    with steps.step("catch up"):
+        steps.say(f"{len(cut_off)} resources whose change was cut off")
+        options = [option for urn in targets for option in ("--target", urn)]
+        return engine.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *options)
+
+
+def _change(engine: Engine, steps: Steps, total: int, *, behind: bool) -> Run:
+    with steps.step("change"):
+        options = ["--refresh"] if behind else []
+        return engine.run(
+            "up",
+            "--yes",
+            "--skip-preview",
+            *options,
+            listener=lambda run: steps.say(f"{run.done} of {total} resources"),
+        )

@@ -1,0 +1,1 @@
+"""Losing an environment and getting it back: records, backups, rebuilds, drills."""

@@ -1,0 +1,145 @@
+"""The resources that a state holds, so written that two builds of one program compare equal. Pure.
+
+What AWS and Kubernetes draw by themselves (ids, ARNs with ids in them, addresses) differs with each build.
+Wherever such a value stands in what another resource was asked to be, the name of the resource and property
+that it comes from stands instead. What is left is what the program asked for, and how it hangs together.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SHORTEST_DRAWN = 8
+"""Characters of the shortest value that is taken for one that a provider drew; shorter ones ("true", a port,
+a CIDR's digits) stand in many places by chance."""
+UNEQUAL = frozenset({"pulumi:pulumi:Stack"})
+"""Types that hold nothing of their own."""
+_UNSAID = frozenset({"__defaults", "__autonamed"})
+"""Keys that the providers' bridge writes beside what was asked for."""
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What may differ between an environment and its rebuild elsewhere.
+
+    Args:
+        environment: Name of the environment.
+        region: Its region.
+    """
+
+    environment: str
+    region: str
+
+    def without(self, text: str) -> str:
+        """Return a text in which neither the environment's name nor its region stands."""
+        text = text.replace(self.region, "{region}")
+        pattern = rf"(?<![a-z0-9]){re.escape(self.environment)}(?![a-z0-9]|host)"
+        return re.sub(pattern, "{environment}", text)
+
+
+def name_of(resource: Resource) -> str:
+    """Return type and logical name of a resource: what it is called in every build."""
+    return f"{resource['type']} {str(resource['urn']).rsplit('::', 1)[-1]}"
+
+
+def graph(resources: Sequence[Resource], place: Place | None = None) -> dict[str, Any]:
+    """Return each resource's name with what it was asked to be.
+
+    Args:
+        resources: The resources of a checkpoint.
+        place: Name and region to leave out, to compare with an environment elsewhere.
+    """
+    kept = [one for one in resources if one.get("type") not in UNEQUAL and not one.get("delete")]
+    replace = _replacer(kept)
+    found = {}
+    for one in kept:
+        asked = _plain(one.get("inputs") or {}, replace, place)
+        if one.get("parent"):
+            parent = str(one["parent"]).rsplit("::", 1)[-1]
+            asked["(parent)"] = place.without(parent) if place else parent
+        found[place.without(name_of(one)) if place else name_of(one)] = asked
+    return dict(sorted(found.items()))
+
+
+def digests(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return each resource with a digest of what it was asked to be: 16 hex digits of SHA-256."""
+    return {name: _digest(asked)[:16] for name, asked in found.items()}
+
+
+def digest(found: Mapping[str, Any]) -> str:
+    """Return the digest of a whole graph, from the graph or from its resources' digests."""
+    rows = {name: one if isinstance(one, str) else _digest(one)[:16] for name, one in found.items()}
+    return f"sha256:{_digest(rows)}"
+
+
+def differences(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return what differs between the digests of two graphs, one line for each resource."""
+    return [
+        *(f"{name}: gone" for name in sorted(set(was) - set(now))),
+        *(f"{name}: new" for name in sorted(set(now) - set(was))),
+        *(f"{name}: not as it was" for name in sorted(set(was) & set(now)) if was[name] != now[name]),
+    ]
+
+
+def unequal(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return, for each resource that both graphs have, the properties that differ."""
+    found = {}
+    for name in sorted(set(was) & set(now)):
+        old, new = dict(_leaves(was[name])), dict(_leaves(now[name]))
+        if rows := sorted(path for path in set(old) | set(new) if old.get(path) != new.get(path)):
+            found[name] = rows
+    return found
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _replacer(resources: Sequence[Resource]) -> Callable[[str], str]:
+    """Return what puts names in the place of values that were drawn."""
+    drawn: dict[str, str] = {}
+    for one in sorted(resources, key=lambda row: str(row["urn"])):
+        said = {value for _, value in _leaves(one.get("inputs") or {}) if isinstance(value, str)}
+        name = str(one["urn"]).rsplit("::", 1)[-1]
+        for path, value in [("id", one.get("id")), *_leaves(one.get("outputs") or {})]:
+            if isinstance(value, str) and len(value) >= SHORTEST_DRAWN and value not in said:
+                drawn.setdefault(value, f"<{one['type']} {name}.{path}>")
+    asked = {
+        value for one in resources for _, value in _leaves(one.get("inputs") or {}) if isinstance(value, str)
+    }
+    # Most of what providers answer stands in no other resource: what nobody uses is not looked for.
+    text = "\0".join(asked)
+    used = sorted((value for value in drawn if value in text), key=len, reverse=True)
+    if not used:
+        return lambda value: value
+    pattern = re.compile("|".join(re.escape(value) for value in used))
+    return lambda value: pattern.sub(lambda match: drawn[match.group(0)], value)
+
+
+def _plain(value: Any, replace: Callable[[str], str], place: Place | None) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: _plain(inner, replace, place) for key, inner in sorted(value.items()) if key not in _UNSAID
+        }
+    if isinstance(value, list):
+        return [_plain(inner, replace, place) for inner in value]
+    if isinstance(value, str):
+        replaced = replace(value)
+        return place.without(replaced) if place else replaced
+    return value

@@ -1,0 +1,94 @@
+"""Graphs of two builds are equal when the program asked for the same, whatever AWS called it."""
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.ops.recovery import resource_graph
+from infra.ops.recovery.resource_graph import Place
+
+
+def _urn(kind: str, name: str) -> str:
+    return f"urn:pulumi:local::plinth::{kind}::{name}"
+
+
+def _build(
+    *, key: str, region: str = "eu-central-1", environment: str = "local", days: int = 30
+) -> list[dict[str, Any]]:
+    arn, stack = f"arn:aws:kms:{region}:123456789012:key/{key}", f"plinth-{environment}"
+    top = _urn("pulumi:pulumi:Stack", stack)
+    return [
+        {"urn": top, "type": "pulumi:pulumi:Stack", "outputs": {}},
+        {
+            "urn": _urn("aws:kms/key:Key", "data-key"),
+            "type": "aws:kms/key:Key",
+            "id": key,
+            "parent": top,
+            "inputs": {"deletionWindowInDays": days, "__defaults": ["policy"]},
+            "outputs": {"arn": arn, "keyId": key, "deletionWindowInDays": days},
+        },
+        {
+            "urn": _urn("aws:s3/bucket:Bucket", "data"),
+            "type": "aws:s3/bucket:Bucket",
+            "id": f"{stack}-data",
+            "inputs": {"bucket": f"{stack}-data", "rules": [{"key": arn}], "region": region},
+            "outputs": {"bucket": f"{stack}-data"},
+        },
+    ]
+
+
+FIRST, SECOND = "0f2c6f1e-aaaa-bbbb-cccc-1234567890ab", "9d8c7b6a-dddd-eeee-ffff-ba0987654321"
+
+
+def test_what_aws_drew_makes_no_difference() -> None:
+    first, second = resource_graph.graph(_build(key=FIRST)), resource_graph.graph(_build(key=SECOND))
+
+    assert first == second
+    assert FIRST not in json.dumps(first)
+    assert first["aws:s3/bucket:Bucket data"]["rules"] == [{"key": "<aws:kms/key:Key data-key.arn>"}]
+
+
+def test_what_the_program_asked_for_makes_one_and_it_is_named() -> None:
+    was = resource_graph.graph(_build(key=FIRST))
+    now = resource_graph.graph(_build(key=FIRST, days=7))
+
+    assert resource_graph.differences(resource_graph.digests(was), resource_graph.digests(now)) == [
+        "aws:kms/key:Key data-key: not as it was"
+    ]
+    assert resource_graph.unequal(was, now) == {"aws:kms/key:Key data-key": ["deletionWindowInDays"]}
+    assert resource_graph.digest(was) != resource_graph.digest(now)
+
+
+def test_a_resource_that_is_new_or_gone_is_named() -> None:
+    whole = resource_graph.digests(resource_graph.graph(_build(key=FIRST)))
+    part = {name: one for name, one in whole.items() if "Bucket" not in name}
+
+    assert resource_graph.differences(whole, part) == ["aws:s3/bucket:Bucket data: gone"]
+    assert resource_graph.differences(part, whole) == ["aws:s3/bucket:Bucket data: new"]
+
+
+def test_elsewhere_only_name_and_region_may_differ() -> None:
+    here = resource_graph.graph(_build(key=FIRST), Place(environment="local", region="eu-central-1"))
+    there = _build(key=SECOND, region="eu-west-1", environment="local-dr")
+    elsewhere = resource_graph.graph(there, Place(environment="local-dr", region="eu-west-1"))
+
+    assert here == elsewhere
+    assert resource_graph.graph(there) != resource_graph.graph(_build(key=SECOND))
+
+
+def test_a_name_inside_another_word_is_left_alone() -> None:
+    place = Place(environment="local", region="eu-central-1")
+
+    assert place.without("plinth.localhost at plinth-local") == "plinth.localhost at plinth-{environment}"
+    assert place.without("eu-central-1a") == "{region}a"
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_in_which_a_state_holds_them_makes_no_difference(random: Any) -> None:
+    rows = copy.deepcopy(_build(key=FIRST))
+    random.shuffle(rows)
+
+    assert resource_graph.graph(rows) == resource_graph.graph(_build(key=FIRST))
