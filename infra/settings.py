@@ -29,8 +29,8 @@ from infra.settings_operations import AuditSettings, CostSettings, RecoverySetti
 from infra.settings_sources import RELEASES_VARIABLE, all_config, decode, known_stacks, read_json
 from infra.settings_tokens import TOKENS_VARIABLE, TokenSettings
 
-Environment = Literal["local", "dev", "staging", "prod", "prod-dr"]
-ENVIRONMENTS: tuple[Environment, ...] = ("local", "dev", "staging", "prod", "prod-dr")
+Environment = Literal["local", "local-dr", "dev", "staging", "prod", "prod-dr"]
+ENVIRONMENTS: tuple[Environment, ...] = ("local", "local-dr", "dev", "staging", "prod", "prod-dr")
 
 
 class AwsSettings(Frozen):

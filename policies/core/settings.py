@@ -7,7 +7,7 @@ from typing import Any
 
 from policies.core.errors import PolicyError
 
-ENVIRONMENTS = ("local", "dev", "staging", "prod", "prod-dr")
+ENVIRONMENTS = ("local", "local-dr", "dev", "staging", "prod", "prod-dr")
 PACKS = ("security", "compliance", "readiness", "cost")
 """What a control may serve: keeping others out, proof for others, being fit for use, or cost."""
 _KEYS = ("environment", "registries", "accounts", "owns_account", "today", "packs")

@@ -16,7 +16,15 @@ from typing import Any
 from moto.moto_proxy.proxy3 import MotoRequestHandler
 from werkzeug.exceptions import HTTPException
 
-from infra.local.aws_api import actions, bucket_judge, completions, determinism, rpc_cbor, s3_requests
+from infra.local.aws_api import (
+    actions,
+    bucket_judge,
+    completions,
+    determinism,
+    replication,
+    rpc_cbor,
+    s3_requests,
+)
 from infra.local.aws_api.journal import Journal, Record
 from infra.local.aws_api.small_services import SmallServices
 
@@ -79,6 +87,7 @@ class Emulator:
         determinism.install(self.journal.id, self.journal.created)
         completions.install()
         bucket_judge.install()
+        replication.install(time.time)  # pinned while a request is handled
         self._small = SmallServices()
         self._done: OrderedDict[str, Answer] = OrderedDict()
         self.status_mismatches = 0
@@ -128,6 +137,7 @@ class Emulator:
             found, said = rpc_cbor.as_cbor(path, answer.status, answer.body)
             return Answer(answer.status, found, said)
         with self._lock:
+            replication.copy_due(time.time(), self._apart)
             if not actions.may_change(method, path, lower, body):
                 return self._ask(method, host, path, dict(headers), body)
             invocation = lower.get("amz-sdk-invocation-id", "")
@@ -160,10 +170,14 @@ class Emulator:
                     self._done.popitem(last=False)
             return answer
 
+    def _apart(self, name: str, at: float) -> AbstractContextManager[None]:
+        return determinism.pinned(f"{self.journal.id}/{name}", at, determinism.Keys())
+
     def _seed(self) -> str:
         return f"{self.journal.id}/{self.journal.records}"
 
     def _replay(self, record: Record) -> None:
+        replication.copy_due(record.at, self._apart)
         # `replay()` counts a record after it was handled, so the seed is that of the first time.
         pins = determinism.pinned(self._seed(), record.at, determinism.Keys(record.keys))
         answer = self._ask(

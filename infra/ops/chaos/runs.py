@@ -13,7 +13,7 @@ import psutil
 
 from infra.errors import PlinthError
 from infra.local.paths import home
-from infra.ops import carrying, changes, drift, state
+from infra.ops import carrying, drift, state, verdicts
 from infra.ops.chaos.small_stack import AT_A_TIME, SmallStack, place
 from infra.ops.console import Steps
 from infra.ops.engine import ENGINE_VARIABLE, end_leftovers
@@ -168,13 +168,13 @@ def _next(small: SmallStack, outcome: Outcome) -> None:
                 caught = carrying.catch_up(small.engine(stack), cut_off, steps)
                 behind = caught is None
                 if caught is not None:
-                    changes.judge(caught, stack)
+                    verdicts.judge(caught, stack)
             run = carrying.carry_out(small.engine(stack), steps, total=0, behind=behind, adopt_existing=True)
             outcome.adopted = "adopt" in steps.seconds()
-            changes.judge(run, stack)
+            verdicts.judge(run, stack)
         # The engine has just said that program and state agree; now whether state and world do.
         look = small.engine(stack).run("refresh", "--preview-only")
-        changes.judge(look, stack)
+        verdicts.judge(look, stack)
         drifted = drift.found_in(look)
         outcome.converged = not drifted
         outcome.problem = "; ".join(f"{one.urn} {'gone' if one.gone else 'changed'}" for one in drifted)

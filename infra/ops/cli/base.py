@@ -39,6 +39,8 @@ app.add_typer(data_app, name="data")
 record_app = typer.Typer(no_args_is_help=True, help="What was built from what: signed, and still so?")
 app.add_typer(record_app, name="record")
 
+backup_app = typer.Typer(no_args_is_help=True, help="What an environment is rebuilt from, and how old it is.")
+app.add_typer(backup_app, name="backup")
 drill_app = typer.Typer(no_args_is_help=True, help="Breaks something on purpose and measures what happens.")
 app.add_typer(drill_app, name="drill")
 

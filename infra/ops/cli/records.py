@@ -7,7 +7,6 @@ from rich.table import Table
 
 from infra.errors import Exit
 from infra.ops.cli.base import Json, Stack, record_app
-from infra.ops.cli.contracts import settings_of
 from infra.ops.console import screen
 
 Name = Annotated[str | None, typer.Argument(help="Name of the record; the newest when left out.")]
@@ -27,7 +26,7 @@ def record_write(stack: Stack = "local", as_json: Json = False) -> None:
 
     file = emulated.stack_file(stack)
     with lock.exclusive(f"record write --stack {stack}"):
-        settings = settings_of(stack)
+        settings = records.built_settings(file)
         verdicts = records.verdicts_left(settings)
         if verdicts is None:
             raise PlinthError(
@@ -50,9 +49,10 @@ def record_show(
     as_json: Json = False,
 ) -> None:
     """Show what a record says, once its signature was checked. Exit code 4 when it is not to be trusted."""
+    from infra.ops import emulated
     from infra.ops.recovery import records
 
-    settings = settings_of(stack)
+    settings = records.built_settings(emulated.stack_file(stack))
     if names:
         known = records.names(settings)
         if as_json:
@@ -86,10 +86,11 @@ def record_verify(
     """
     from dataclasses import asdict
 
+    from infra.ops import emulated
     from infra.ops.account import Account
     from infra.ops.recovery import records
 
-    settings = settings_of(stack)
+    settings = records.built_settings(emulated.stack_file(stack))
     record = records.load(settings, name)
     found = records.verify(settings, record, None if state_only else Account.of(settings))
     if as_json:

@@ -4,16 +4,20 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from infra.errors import Exit, PlinthError
-from infra.ops import contracts, state
+from infra.local import issuer
+from infra.ops import contracts, releases, state
 from infra.ops.account import Account
 from infra.ops.events import Run
 from infra.ops.recovery import keeping, resource_graph, statements
 from infra.ops.recovery.keeping import Keep
 from infra.ops.recovery.statements import Record
 from infra.settings import Settings
+from infra.settings_sources import RELEASES_VARIABLE
+from infra.settings_tokens import TOKENS_VARIABLE
 from services.readiness import signers
 
 KEPT = 200
@@ -33,6 +37,15 @@ class Difference:
     what: str
 
 
+def built_settings(file: Path) -> Settings:
+    """Return the settings of a stack file with what was built for it and what its tokens are signed with."""
+    stack = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    named = {RELEASES_VARIABLE: releases.releases_file(stack), TOKENS_VARIABLE: issuer.settings_file()}
+    return Settings.from_file(
+        file, environ={name: str(path) for name, path in named.items() if path.exists()}
+    )
+
+
 def after_up(settings: Settings, run: Run) -> Record:
     """Return the record of an ``up``: a new one, or the last one when nothing has changed since.
 
@@ -49,14 +62,15 @@ def after_up(settings: Settings, run: Run) -> Record:
             last = load(settings, known[-1])
         except PlinthError:  # altered, or by a key that is no longer trusted: a new one is due
             last = None
-        if last is not None and not verify(settings, last, None) and _backed_up(settings, last):
+        if last is not None and not verify(settings, last, None) and not behind(settings, last):
             return last
     return write(settings, verdicts_of(run), Account.of(settings))
 
 
-def _backed_up(settings: Settings, record: Record) -> bool:
+def behind(settings: Settings, record: Record) -> bool:
+    """Tell whether the state has changed since a record was written."""
     now = statements.bytes_digest(statements.state_bytes(state.state_file(settings.environment)))
-    return record.subjects.get("state") == now
+    return record.subjects.get("state") != now
 
 
 def verdicts_of(run: Run) -> dict[str, int]:
@@ -173,8 +187,7 @@ def _built(settings: Settings, record: Record, latest: Mapping[str, Any]) -> Ite
         was, now = said["settings"]["document"], json.loads(settings.model_dump_json())
         rows = resource_graph.unequal({"settings": was}, {"settings": now}).get("settings", [])
         yield Difference(of="settings", what=", ".join(rows) or "recorded ones are not of this form")
-    place = resource_graph.Place(environment=settings.environment, region=settings.aws.region)
-    built = statements.of_state(latest, place)
+    built = statements.of_state(latest, statements.place_of(settings))
     for row in resource_graph.differences(said["graph"], built["graph"]):
         yield Difference(of="graph", what=row)
     if resource_graph.digest(said["graph"]) != record.subjects.get("graph"):

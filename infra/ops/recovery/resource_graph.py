@@ -20,6 +20,10 @@ UNEQUAL = frozenset({"pulumi:pulumi:Stack"})
 _UNSAID = frozenset({"__defaults", "__autonamed"})
 """Keys that the providers' bridge writes beside what was asked for."""
 
+_BEFORE = r"(?:(?<=[Pp]linth[-_/ ])|(?<=environment[$:])|(?<=^)|(?<=\"))"
+"""What stands before the name of an environment: the project, or nothing. A word that only looks like it,
+such as ``local`` in the name of a controller, is left alone."""
+
 Resource = Mapping[str, Any]
 
 
@@ -30,16 +34,19 @@ class Place:
     Args:
         environment: Name of the environment.
         region: Its region.
+        recovery: The region that gets its copies; empty for none.
     """
 
     environment: str
     region: str
+    recovery: str = ""
 
     def without(self, text: str) -> str:
         """Return a text in which neither the environment's name nor its region stands."""
         text = text.replace(self.region, "{region}")
-        pattern = rf"(?<![a-z0-9]){re.escape(self.environment)}(?![a-z0-9]|host)"
-        return re.sub(pattern, "{environment}", text)
+        text = text.replace(self.recovery, "{recovery region}") if self.recovery else text
+        words = "|".join(re.escape(one) for one in (self.environment, self.environment.replace("-", "_")))
+        return re.sub(rf"{_BEFORE}(?:{words})(?![a-z0-9])", "{environment}", text)
 
 
 def name_of(resource: Resource) -> str:
@@ -90,19 +97,20 @@ def unequal(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, list[st
     """Return, for each resource that both graphs have, the properties that differ."""
     found = {}
     for name in sorted(set(was) & set(now)):
-        old, new = dict(_leaves(was[name])), dict(_leaves(now[name]))
+        old, new = dict(leaves(was[name])), dict(leaves(now[name]))
         if rows := sorted(path for path in set(old) | set(new) if old.get(path) != new.get(path)):
             found[name] = rows
     return found
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every plain value in a document with its path."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+            yield from leaves(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}[{index}]")
+            yield from leaves(inner, f"{path}[{index}]")
     else:
         yield path, value
 
@@ -115,13 +123,13 @@ def _replacer(resources: Sequence[Resource]) -> Callable[[str], str]:
     """Return what puts names in the place of values that were drawn."""
     drawn: dict[str, str] = {}
     for one in sorted(resources, key=lambda row: str(row["urn"])):
-        said = {value for _, value in _leaves(one.get("inputs") or {}) if isinstance(value, str)}
+        said = {value for _, value in leaves(one.get("inputs") or {}) if isinstance(value, str)}
         name = str(one["urn"]).rsplit("::", 1)[-1]
-        for path, value in [("id", one.get("id")), *_leaves(one.get("outputs") or {})]:
+        for path, value in [("id", one.get("id")), *leaves(one.get("outputs") or {})]:
             if isinstance(value, str) and len(value) >= SHORTEST_DRAWN and value not in said:
                 drawn.setdefault(value, f"<{one['type']} {name}.{path}>")
     asked = {
-        value for one in resources for _, value in _leaves(one.get("inputs") or {}) if isinstance(value, str)
+        value for one in resources for _, value in leaves(one.get("inputs") or {}) if isinstance(value, str)
     }
     # Most of what providers answer stands in no other resource: what nobody uses is not looked for.
     text = "\0".join(asked)
@@ -141,5 +149,24 @@ def _plain(value: Any, replace: Callable[[str], str], place: Place | None) -> An
         return [_plain(inner, replace, place) for inner in value]
     if isinstance(value, str):
         replaced = replace(value)
-        return place.without(replaced) if place else replaced
+        return _unordered(place.without(replaced)) if place else replaced
+    return value
+
+
+def _unordered(text: str) -> Any:
+    """Return a policy as a document whose lists of names have one order: regions are sorted by name there."""
+    if not text.startswith("{"):
+        return text
+    try:
+        return _sorted(json.loads(text))
+    except ValueError:
+        return text
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        rows = [_sorted(inner) for inner in value]
+        return sorted(rows) if all(isinstance(row, str) for row in rows) else rows
     return value

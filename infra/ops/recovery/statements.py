@@ -105,7 +105,7 @@ def draft(
         state: The state as it is backed up.
         now: Current time.
     """
-    place = resource_graph.Place(environment=settings.environment, region=settings.aws.region)
+    place = place_of(settings)
     document = json.loads(settings.model_dump_json())
     built = of_state(latest, place)
     predicate = {
@@ -130,6 +130,13 @@ def draft(
         "program": gate.subject(settings),
     }
     return dsse.envelope(dsse.statement(subjects, PREDICATE, predicate))
+
+
+def place_of(settings: Settings) -> resource_graph.Place:
+    """Return what of a stack may differ from its rebuild elsewhere."""
+    return resource_graph.Place(
+        environment=settings.environment, region=settings.aws.region, recovery=settings.recovery.region
+    )
 
 
 def settings_digest(settings: Settings) -> str:

@@ -1,0 +1,217 @@
+"""Backups are proven before anything is built from them, and what is restored is what was backed up."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+
+from infra.errors import Exit, PlinthError, RefusedError
+from infra.ops import contracts, state
+from infra.ops.recovery import backups, keeping, objects, rebuild, records, sources, tables
+from infra.ops.recovery.keeping import Keep
+from infra.settings import Settings
+
+VERDICTS = {"mandatory_violations": 0, "advisory_violations": 0, "resources": 1}
+REGISTRY = "model-registry"
+
+
+def _item(number: int, **more: Any) -> dict[str, Any]:
+    return {"id": {"S": f"{number:04}"}, "n": {"N": str(number)}, **more}
+
+
+def _fill(account: Any, settings: Settings, items: list[dict[str, Any]]) -> Any:
+    client = account.client("dynamodb", settings.aws.region)
+    for item in items:
+        client.put_item(TableName=tables.name_of(settings, REGISTRY), Item=item)
+    return client
+
+
+@pytest.fixture
+def kept(settings: Settings, account: Any) -> Any:
+    """Leave record, state and tables of the stack where copies lie, as S3 would have copied them."""
+    home = replace_region(account, settings.aws.region)
+    urn = "urn:pulumi:local::plinth::aws:sns/topic:Topic::alerts"
+    rows = [{"urn": urn, "type": "aws:sns/topic:Topic", "id": "a", "inputs": {}, "outputs": {}}]
+    path = state.state_file("local")
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        json.dumps({"version": 3, "checkpoint": {"stack": "local", "latest": {"resources": rows}}})
+    )
+    _fill(account, settings, [_item(number) for number in range(60)])
+    records.write(settings, VERDICTS, home)
+    backups.run(settings, home)
+    copied(account, settings)
+    return account
+
+
+def replace_region(account: Any, region: str) -> Any:
+    other = type(account)(region)
+    other._clients = account._clients
+    return other
+
+
+def copied(account: Any, settings: Settings) -> None:
+    there = account.client("s3", settings.recovery.region)
+    objects.copy(
+        account.client("s3", settings.aws.region), keeping.bucket(settings), there,
+        keeping.bucket(settings, copy=True), lambda _: None,
+    )  # fmt: skip
+
+
+def _spoil(account: Any, settings: Settings, kind: str, *, ending: str = "") -> None:
+    keep = Keep(settings, account, copy=True)
+    rows = [one for one in keep.list(kind) if one.name.endswith(ending)]
+    keep._s3.put_object(Bucket=keep.bucket, Key=rows[-1].key, Body=b"{}")
+
+
+def test_what_is_kept_is_found_and_proven_in_the_other_region(settings: Settings, kept: Any) -> None:
+    found = sources.find(settings, kept, copy=True)
+
+    assert found.record.said["stack"] == "local"
+    assert [row["type"] for row in found.latest["resources"]] == ["aws:sns/topic:Topic"]
+    assert tables.count(found.files[REGISTRY]) == 60
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending", "said"),
+    [
+        (keeping.RECORDS, "", "cannot be read: The file is not a DSSE envelope"),
+        (keeping.STATES, "", "The backup of the state is corrupt"),
+        (keeping.TABLES, ".jsonl", "its file is not what was signed for: it is corrupt"),
+        (keeping.TABLES, "Z.json", "is not to be trusted: The file is not a DSSE envelope"),
+    ],
+)
+def test_what_was_altered_is_refused_by_name(
+    settings: Settings, kept: Any, kind: str, ending: str, said: str
+) -> None:
+    _spoil(kept, settings, kind, ending=ending)
+
+    with pytest.raises(PlinthError) as caught:
+        sources.find(settings, kept, copy=True)
+    assert caught.value.code == Exit.REFUSED
+    assert said in caught.value.what
+
+
+def test_everything_that_is_missing_is_said_at_once(settings: Settings, account: Any) -> None:
+    with pytest.raises(PlinthError) as caught:
+        sources.find(settings, account, copy=True)
+
+    assert "There is no record of 'local'" in caught.value.what
+    assert "There is no backup of the tables of 'local'" in caught.value.what
+
+
+def test_a_backup_by_another_key_is_refused(
+    settings: Settings, kept: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("PLINTH_HOME", str(tmp_path / "another clone"))
+    contracts.development_key()
+
+    with pytest.raises(PlinthError, match="a signature is by a key that nobody trusts"):
+        sources.find(settings, kept, copy=True)
+
+
+def test_an_older_backup_can_be_asked_for(settings: Settings, kept: Any) -> None:
+    keep, signers = Keep(settings, kept, copy=True), records.trusted(settings)
+    first = backups.newest(keep, signers)
+
+    assert backups.newest(keep, signers, before="2999-01-01T00:00:00+00:00") == first
+    with pytest.raises(PlinthError, match="from before 2001"):
+        backups.newest(keep, signers, before="2001-01-01T00:00:00+00:00")
+
+
+@budget(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10, deadline=None)
+@given(count=st.integers(0, 60), half=st.integers(0, 60))
+def test_a_half_restored_table_is_finished(elsewhere: Settings, account: Any, count: int, half: int) -> None:
+    client = account.client("dynamodb", elsewhere.aws.region)
+    table = tables.name_of(elsewhere, REGISTRY)
+    items = [_item(number, text={"S": "ä\n"}) for number in range(count)]
+    content = b"".join(sorted(tables._line(item) for item in items))
+    for page in tables._items(client, table):
+        client.delete_item(TableName=table, Key={"id": page["id"]})
+    for item in items[:half]:
+        client.put_item(TableName=table, Item=item)
+
+    assert tables.restore(client, table, content) == max(0, count - half)
+    assert tables.dump(client, table) == content
+    assert tables.restore(client, table, content) == 0
+
+
+def test_a_table_in_use_is_not_written_over(elsewhere: Settings, account: Any) -> None:
+    client = _fill(account, elsewhere, [_item(1, state={"S": "claimed"})])
+    table = tables.name_of(elsewhere, REGISTRY)
+
+    with pytest.raises(PlinthError, match="holds 1 item"):
+        tables.restore(client, table, tables._line(_item(1)))
+    assert tables.dump(client, table) == tables._line(_item(1, state={"S": "claimed"}))
+
+
+def test_every_version_is_copied_once_and_in_order(
+    settings: Settings, elsewhere: Settings, account: Any
+) -> None:
+    here, there = (account.client("s3", one.aws.region) for one in (settings, elsewhere))
+    source, target = (keeping.bucket(one, "data") for one in (settings, elsewhere))
+    for content in (b"one", b"two"):
+        here.put_object(Bucket=source, Key="set.csv", Body=content)
+    first = objects.copy(here, source, there, target, lambda _: None)
+    here.put_object(Bucket=source, Key="set.csv", Body=b"three")
+    second = objects.copy(here, source, there, target, lambda _: None)
+
+    assert (first.versions, first.now) == (2, 2)
+    assert (second.versions, second.now) == (3, 1)
+    assert there.get_object(Bucket=target, Key="set.csv")["Body"].read() == b"three"
+    rows = there.list_object_versions(Bucket=target)["Versions"]
+    bodies = [
+        there.get_object(Bucket=target, Key="set.csv", VersionId=row["VersionId"])["Body"].read()
+        for row in rows
+    ]
+    assert bodies == [b"three", b"two", b"one"]
+
+
+def test_a_rebuild_that_could_save_nothing_is_refused(settings: Settings, elsewhere: Settings) -> None:
+    no_copies = settings.model_copy(update={"recovery": settings.recovery.model_copy(update={"region": ""})})
+    same = elsewhere.model_copy(update={"aws": settings.aws})
+    other = elsewhere.model_copy(
+        update={"aws": elsewhere.aws.model_copy(update={"account_id": "999999999999"})}
+    )
+    third = elsewhere.model_copy(update={"aws": elsewhere.aws.model_copy(update={"region": "eu-north-1"})})
+    cases = [
+        (settings, settings, "not rebuilt into itself"),
+        (settings, same, "Both stacks are in eu-central-1"),
+        (settings, other, "different accounts"),
+        (no_copies, elsewhere, "has no copies in another region"),
+        (settings, third, "The copies of 'local' are in eu-west-1"),
+    ]
+    for lost, into, said in cases:
+        with pytest.raises(RefusedError, match=said):
+            rebuild.require_places(lost, into, planned=False)
+    rebuild.require_places(settings, elsewhere, planned=False)
+
+
+def test_a_living_target_is_refused_unless_this_rebuild_made_it(elsewhere: Settings) -> None:
+    path = state.state_file("local-dr")
+    path.parent.mkdir(parents=True)
+    rows = [{"urn": "urn:pulumi:x", "type": "x"}]
+    path.write_text(json.dumps({"version": 3, "checkpoint": {"latest": {"resources": rows}}}))
+    fresh = rebuild.Progress(lost="local", into="local-dr", begun="")
+
+    with pytest.raises(RefusedError, match="lives: its state holds 1 resources"):
+        rebuild.require_free(elsewhere, fresh, onto_living=False)
+    rebuild.require_free(elsewhere, fresh, onto_living=True)
+    rebuild.require_free(elsewhere, replace(fresh, found={"build": {"begun": True}}), onto_living=False)
+
+
+def test_ages_name_what_is_late_or_missing(settings: Settings, kept: Any) -> None:
+    rows = {row.store: row for row in backups.status(settings, replace_region(kept, settings.aws.region))}
+
+    assert rows["tables"].problem == ""
+    assert rows["state"].problem == ""
+    assert rows["artifacts"].target_seconds == 900
+    assert rows["decisions"].newest == ""
+    path = state.state_file("local")
+    path.write_text(path.read_text().replace("alerts", "other"))
+    again = {row.store: row for row in backups.status(settings, replace_region(kept, settings.aws.region))}
+    assert "changed since" in again["state"].problem
