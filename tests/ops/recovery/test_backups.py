@@ -13,6 +13,7 @@ from infra.errors import Exit, PlinthError, RefusedError
 from infra.ops import contracts, state
 from infra.ops.recovery import backups, keeping, objects, rebuild, records, sources, tables
 from infra.ops.recovery.keeping import Keep
+from infra.ops.recovery.rebuild_work import Progress
 from infra.settings import Settings
 
 VERDICTS = {"mandatory_violations": 0, "advisory_violations": 0, "resources": 1}
@@ -196,7 +197,7 @@ def test_a_living_target_is_refused_unless_this_rebuild_made_it(elsewhere: Setti
     path.parent.mkdir(parents=True)
     rows = [{"urn": "urn:pulumi:x", "type": "x"}]
     path.write_text(json.dumps({"version": 3, "checkpoint": {"latest": {"resources": rows}}}))
-    fresh = rebuild.Progress(lost="local", into="local-dr", begun="")
+    fresh = Progress(lost="local", into="local-dr", begun="")
 
     with pytest.raises(RefusedError, match="lives: its state holds 1 resources"):
         rebuild.require_free(elsewhere, fresh, onto_living=False)

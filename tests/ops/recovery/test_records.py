@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.errors import Exit, PlinthError
+from infra.local import toolchain
 from infra.ops import contracts, state
 from infra.ops.recovery import keeping, records, statements
 from infra.settings import Settings
