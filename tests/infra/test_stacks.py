@@ -32,11 +32,12 @@ def test_the_graph_of_a_stack_is_the_golden_one(stack: str) -> None:
     )
 
 
-def test_only_the_local_stack_is_emulated_and_no_two_networks_overlap() -> None:
+def test_only_the_laptop_s_stacks_are_emulated_and_no_two_networks_overlap() -> None:
     found = {e: Settings.from_file(STACKS / f"Pulumi.{e}.yaml", environ={}) for e in ENVIRONMENTS}
 
-    assert [e for e, s in found.items() if s.aws.emulated] == ["local"]
-    cidrs = [s.network.cidr for s in found.values()]
+    assert [e for e, s in found.items() if s.aws.emulated] == ["local", "local-dr"]
+    assert found["local-dr"].network == found["local"].network  # it takes the other one's place
+    cidrs = [s.network.cidr for e, s in found.items() if e != "local-dr"]
     assert len(set(cidrs)) == len(cidrs)
 
 
