@@ -5,7 +5,7 @@ something. One file serves both: it follows what the reader's system asks for.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -60,7 +60,14 @@ class Line:
     points: Sequence[tuple[float, float]]
 
 
-def draw(dashboard: Dashboard, lines: Mapping[str, Sequence[Line]], *, start: float, end: float) -> str:
+def draw(
+    dashboard: Dashboard,
+    lines: Mapping[str, Sequence[Line]],
+    *,
+    start: float,
+    end: float,
+    synthetic: Collection[str] = (),
+) -> str:
     """Return the picture.
 
     Args:
@@ -68,6 +75,7 @@ def draw(dashboard: Dashboard, lines: Mapping[str, Sequence[Line]], *, start: fl
         lines: Series of each panel, by its title.
         start: Left end of all time axes, seconds since 1970.
         end: Their right end.
+        synthetic: Titles of panels whose series were made up.
     """
     elements: list[svg.Element] = []
     left, top = 0, 64
@@ -77,6 +85,7 @@ def draw(dashboard: Dashboard, lines: Mapping[str, Sequence[Line]], *, start: fl
         width = (WIDTH - GAP) * panel.width / COLUMNS - GAP
         x = GAP + (WIDTH - GAP) * left / COLUMNS
         drawing = _Plot(panel, list(lines.get(panel.title, ())), start, end, width - PLOT_LEFT - 14)
+        drawing.synthetic = panel.title in synthetic
         elements.append(svg.G(transform=[svg.Translate(round(x, 1), top)], elements=drawing.elements(width)))
         left += panel.width
     height = top + PANEL_HEIGHT + GAP
@@ -103,6 +112,8 @@ def draw(dashboard: Dashboard, lines: Mapping[str, Sequence[Line]], *, start: fl
 
 class _Plot:
     """One panel."""
+
+    synthetic = False
 
     def __init__(self, panel: Panel, lines: list[Line], start: float, end: float, width: float) -> None:
         self.panel, self.lines = panel, lines
@@ -176,7 +187,7 @@ class _Plot:
             found.append(svg.Rect(x=x, y=y - 8, width=9, height=9, class_=[f"k{number % len(_LIGHT)}"]))
             found.append(_text(x + 13, y, words, ""))
             x += room
-        rest = []
+        rest = ["synthetic series"] if self.synthetic else []
         if len(self.lines) > MOST_LINES:
             rest.append(f"and {len(self.lines) - MOST_LINES} more")
         if self.panel.border is not None:

@@ -1,8 +1,10 @@
 """Asks a real Prometheus every query of every dashboard, draws what it says, and names what says nothing."""
 
+import contextlib
 import re
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ import httpx
 from infra.errors import PlinthError
 from infra.local.paths import repo_root
 from infra.monitoring import dashboards as module
+from infra.monitoring import exported
 from infra.monitoring.drawing import Line, draw
-from infra.monitoring.panels import Dashboard, Panel, concrete
+from infra.monitoring.panels import Dashboard, Panel, concrete, metrics
+from infra.ops import stage_series, traffic, watch_stage
+from infra.ops.watch_stage import Target
 from services.readiness import contract_file
 from services.readiness.contract import Contract
 
@@ -25,6 +30,12 @@ ASK_SECONDS = 30
 _PLACE = re.compile(r"\{\{\s*([a-zA-Z_]+)\s*\}\}")
 
 
+STAGE_SERVICES = ("credit-risk", "digit-reader")
+STAGE_RATE = 8.0
+"""Requests a second to each service: a drift figure needs 200 of them, a full window a thousand."""
+STAGE_SCRAPE_SECONDS = 5.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What came of one dashboard.
@@ -34,12 +45,14 @@ class Asked:
         lines: Series by panel's title.
         silent: Panels that had no data and should have had some.
         elsewhere: Panels that had none, and the reason why that may be.
+        synthetic: Panels that were fed with made-up series.
     """
 
     dashboard: Dashboard
     lines: Mapping[str, Sequence[Line]]
     silent: list[str] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
+    synthetic: frozenset[str] = frozenset()
 
 
 def contracts(root: Path | None = None) -> list[Contract]:
@@ -54,13 +67,14 @@ def files(root: Path | None = None) -> dict[str, str]:
     return {f"infra/monitoring/dashboards/{name}": text for name, text in made.items()}
 
 
-def ask(prometheus: str, *, start: float, end: float) -> list[Asked]:
+def ask(prometheus: str, *, start: float, end: float, made_up: frozenset[str] = frozenset()) -> list[Asked]:
     """Ask everything.
 
     Args:
         prometheus: Address of Prometheus.
         start: From when on, seconds since 1970.
         end: Until when.
+        made_up: Metrics that were made up.
 
     Raises:
         PlinthError: Prometheus does not answer, or refuses a query (which is then named).
@@ -78,7 +92,14 @@ def ask(prometheus: str, *, start: float, end: float) -> list[Asked]:
                     elsewhere[panel.title] = panel.elsewhere
                 else:
                     silent.append(panel.title)
-            found.append(Asked(dashboard=dashboard, lines=lines, silent=silent, elsewhere=elsewhere))
+            fed = frozenset(
+                panel.title
+                for panel in dashboard.panels
+                if any(metrics(query.expr) & made_up for query in panel.queries)
+            )
+            found.append(
+                Asked(dashboard=dashboard, lines=lines, silent=silent, elsewhere=elsewhere, synthetic=fed)
+            )
     return found
 
 
@@ -114,7 +135,8 @@ def write(found: Sequence[Asked], folder: Path, *, start: float, end: float) -> 
     written = []
     for asked in found:
         path = folder / f"{asked.dashboard.uid}.svg"
-        path.write_text(draw(asked.dashboard, asked.lines, start=start, end=end), encoding="utf-8")
+        picture = draw(asked.dashboard, asked.lines, start=start, end=end, synthetic=asked.synthetic)
+        path.write_text(picture, encoding="utf-8")
         written.append(path)
     return written
 
@@ -128,4 +150,45 @@ def render(prometheus: str, folder: Path, *, minutes: float) -> list[Asked]:
     end = time.time()
     found = ask(prometheus, start=end - minutes * 60, end=end)
     write(found, folder, start=end - minutes * 60, end=end)
+    return found
+
+
+def stage(folder: Path, *, minutes: float, say: Callable[[str], None] = lambda _: None) -> list[Asked]:
+    """Ask and draw what a Prometheus of its own sees of real services under ordinary load.
+
+    What a laptop has not (GPUs, bills, backups) and what only a whole platform tells is made up, and its
+    panels say so.
+
+    Args:
+        folder: For the pictures.
+        minutes: Of load.
+        say: Told what is being done.
+
+    Raises:
+        PlinthError: Something does not start, or a query is refused.
+    """
+    with tempfile.TemporaryDirectory(prefix="plinth-stage-") as temporary, contextlib.ExitStack() as stack:
+        work = Path(temporary)
+        say("services")
+        destinations = stack.enter_context(watch_stage.services(work, STAGE_SERVICES))
+        pages = {
+            "/gpus": stage_series.gpus,
+            "/operations": stage_series.operations(dict.fromkeys(STAGE_SERVICES, 1)),
+        }
+        address = stack.enter_context(watch_stage.exposing(pages))
+        targets = [Target(address=address, path=path, labels={"instance": path.strip("/")}) for path in pages]
+        targets += [
+            Target(address=one.url.split("/")[2], labels={"instance": one.service}) for one in destinations
+        ]
+        say("prometheus")
+        running = stack.enter_context(
+            watch_stage.prometheus(work / "prometheus", targets, interval_seconds=STAGE_SCRAPE_SECONDS)
+        )
+        start = time.time()
+        say(f"load for {minutes:g} min")
+        traffic.drive(destinations, rate=STAGE_RATE, seconds=minutes * 60)
+        end = time.time()
+        made_up = frozenset({*exported.OPERATIONS, *exported.DCGM, *exported.KUBE_STATE})
+        found = ask(running.url, start=start, end=end, made_up=made_up)
+    write(found, folder, start=start, end=end)
     return found

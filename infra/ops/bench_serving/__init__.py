@@ -230,16 +230,25 @@ def servers(
                 "PLINTH_DECISIONS_FOLDER": str(folder / name / "decisions"),
                 "PLINTH_CALLER_RATE": "1000000",  # the bench is one caller
             }
-        started.append(stack.enter_context(_serving(name, command, folder / name, extra, _token(key))))
+        started.append(stack.enter_context(serving(name, command, folder / name, extra, _token(key))))
     for server in started:
-        _until_ready(server, folder / server.name)
+        until_ready(server, folder / server.name)
     return started
 
 
 @contextlib.contextmanager
-def _serving(
+def serving(
     name: str, command: list[str], folder: Path, extra: dict[str, str], token: str
 ) -> Iterator[Server]:
+    """Run a server on loopback while the block runs.
+
+    Args:
+        name: Which.
+        command: Its program, without address and port.
+        folder: For its files; exists.
+        extra: Variables of its environment.
+        token: Of the request that is kept beside it.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -266,7 +275,12 @@ def _serving(
             process.wait(10)
 
 
-def _until_ready(server: Server, folder: Path) -> None:
+def until_ready(server: Server, folder: Path) -> None:
+    """Wait until a server answers that it is ready.
+
+    Raises:
+        PlinthError: It does not come to that.
+    """
     end = time.monotonic() + START_SECONDS
     with httpx.Client(trust_env=False, timeout=5) as client:
         while time.monotonic() < end and server.process.poll() is None:

@@ -35,6 +35,8 @@ bench_app = typer.Typer(no_args_is_help=True, help="Measurements, printed as fig
 app.add_typer(bench_app, name="bench")
 data_app = typer.Typer(no_args_is_help=True, help="Data that came in, and their schemas.")
 app.add_typer(data_app, name="data")
+dashboards_app = typer.Typer(no_args_is_help=True, help="What Grafana shows, and its data drawn.")
+app.add_typer(dashboards_app, name="dashboards")
 
 record_app = typer.Typer(no_args_is_help=True, help="What was built from what: signed, and still so?")
 app.add_typer(record_app, name="record")
