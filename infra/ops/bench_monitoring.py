@@ -71,6 +71,8 @@ def measure(
                 series = running.value("prometheus_tsdb_head_series") or running.value(
                     "count({__name__!=''})"
                 )
+                memory = running.memory_bytes()
+                highest = max(highest, memory)
                 found = {
                     "services": services,
                     "targets": len(targets),
@@ -78,7 +80,7 @@ def measure(
                     "series_of_a_target": round(series / len(targets)),
                     "samples_of_a_series": samples,
                     "memory_mib_empty": round(empty / MIB, 1),
-                    "memory_mib": round(running.memory_bytes() / MIB, 1),
+                    "memory_mib": round(memory / MIB, 1),
                     "memory_mib_highest": round(highest / MIB, 1),
                     "kib_of_a_series": round((highest - empty) / 1024 / max(1, series), 2),
                     "cpu_ms_of_a_scrape": round(running.cpu_seconds() / (len(targets) * samples) * 1000, 2),

@@ -24,8 +24,8 @@ from services.readiness.contract import Contract
 
 DOCS = Path("infra/monitoring/docs")
 """Where the pictures in the documentation lie."""
-POINTS = 240
-"""Points of a line: one for each two pixels."""
+POINTS = 120
+"""Points of a line: one for each four pixels."""
 ASK_SECONDS = 30
 _PLACE = re.compile(r"\{\{\s*([a-zA-Z_]+)\s*\}\}")
 
@@ -82,21 +82,21 @@ def ask(prometheus: str, *, start: float, end: float, made_up: frozenset[str] = 
     found = []
     with httpx.Client(base_url=prometheus, trust_env=False, timeout=ASK_SECONDS) as client:
         for dashboard in module.dashboards(contracts()):
+            fed = frozenset(
+                panel.title
+                for panel in dashboard.panels
+                if any(metrics(query.expr) & made_up for query in panel.queries)
+            )
             lines: dict[str, list[Line]] = {}
             silent, elsewhere = [], {}
             for panel in dashboard.panels:
                 lines[panel.title] = _panel(client, dashboard, panel, start, end)
                 if lines[panel.title]:
                     continue
-                if panel.elsewhere:
+                if panel.elsewhere and panel.title not in fed:
                     elsewhere[panel.title] = panel.elsewhere
                 else:
                     silent.append(panel.title)
-            fed = frozenset(
-                panel.title
-                for panel in dashboard.panels
-                if any(metrics(query.expr) & made_up for query in panel.queries)
-            )
             found.append(
                 Asked(dashboard=dashboard, lines=lines, silent=silent, elsewhere=elsewhere, synthetic=fed)
             )

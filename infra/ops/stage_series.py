@@ -45,7 +45,7 @@ def operations(services: Mapping[str, int]) -> Callable[[], str]:
         now = time.time()
         lines = [
             'plinth_cost_spent_share{stack="prod"} 0.41',
-            "plinth_month_elapsed_share 0.47",
+            'plinth_month_elapsed_share{stack="prod"} 0.47',
             f'plinth_backup_age_seconds{{vault="prod"}} {now - _BEGIN + 5 * 3600:.0f}',
             f'plinth_audit_silence_seconds{{record="trail"}} {_wave(300, 20, 320):.0f}',
             f'plinth_certificate_expires_timestamp_seconds{{certificate="gateway"}} {now + 61 * DAY:.0f}',

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,18 +61,50 @@ def up(
 
 
 @app.command()
-def status(stack: Stack = "local", as_json: Json = False) -> None:
-    """Say what is running, and what is wrong with it. Exit code 0 only when everything is well."""
-    from infra.ops import emulated
+def status(  # noqa: PLR0917 - options of the command line, which nobody calls by position
+    stack: Stack = "local",
+    page: Annotated[
+        Path | None, typer.Option(help="Write it as a page, a file for any browser; needs no scripts.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of the page, light and dark; needs Chromium.")
+    ] = None,
+    serve: Annotated[
+        float, typer.Option(min=0, max=720, help="Serve the page on loopback for so many minutes, then end.")
+    ] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port for --serve; 0 takes a free one.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Say what is running, whether it may, and what is wrong. Exit code 0 only when everything is well.
+
+    Also: contracts, alerts with their runbooks, last backup, last drill, cost. A fact that cannot be had says
+    why. An alert that can wait for the next working day leaves the exit code at 0.
+    """
+    from infra.ops import changes, emulated, overview, status_page
     from infra.ops import status as module
 
-    emulated.stack_file(stack)  # a stack that does not exist is not one that is down
-    found = module.collect(stack)
+    settings = changes.stack_settings(emulated.stack_file(stack))
+
+    def look(*, refresh: int = 0) -> str:
+        return status_page.page(overview.collect(stack, settings, estimate=True), refresh=refresh)
+
+    if serve:
+        server = status_page.Server(lambda: look(refresh=status_page.REFRESH_SECONDS), port=port)
+        screen.out.print(f"{server.url} for {serve:g} min; Ctrl-C ends it sooner", highlight=False)
+        server.run(serve * 60)
+        return
+    found = overview.collect(stack, settings, estimate=bool(page or pictures))
+    if page is not None:
+        page.write_text(status_page.page(found), encoding="utf-8")
+        screen.note(f"written to {page}")
+    for picture in status_page.pictures(found, pictures) if pictures else ():
+        screen.note(f"written to {picture}")
     if as_json:
-        screen.json(module.as_json(found))
-    else:
-        module.show(found)
-    if not found.healthy:
+        screen.json(overview.as_json(found))
+    elif not (page or pictures):
+        module.show(found.status)
+        overview.show(found)
+    if not found.well:
         raise typer.Exit(Exit.FAILED)
 
 
