@@ -13,7 +13,7 @@ import svg
 
 from infra.monitoring.panels import COLUMNS, Dashboard, Panel
 
-WIDTH, PANEL_HEIGHT, GAP = 1100, 300, 16
+WIDTH, PANEL_HEIGHT, GAP = 1100, 318, 16
 PLOT_TOP, PLOT_HEIGHT, PLOT_LEFT = 62, 160, 62
 CHARACTER = 6.2
 """Width of a character of 11 pixels, generously."""
@@ -116,7 +116,9 @@ class _Plot:
     synthetic = False
 
     def __init__(self, panel: Panel, lines: list[Line], start: float, end: float, width: float) -> None:
-        self.panel, self.lines = panel, lines
+        self.panel = panel
+        # Where not all can be drawn, those are that are highest at the end.
+        self.lines = lines if len(lines) <= MOST_LINES else sorted(lines, key=_last, reverse=True)
         self.start, self.span, self.width = start, max(1.0, end - start), width
         highest = max((v for line in lines for _, v in line.points if math.isfinite(v)), default=0.0)
         self.lowest = min((v for line in lines for _, v in line.points if math.isfinite(v)), default=0.0)
@@ -179,8 +181,7 @@ class _Plot:
         found: list[svg.Element] = []
         x, y = 14.0, PLOT_TOP + PLOT_HEIGHT + 36
         for number, line in enumerate(self.lines[:MOST_LINES]):
-            last = next((v for _, v in reversed(line.points) if math.isfinite(v)), math.nan)
-            words = f"{line.name}: {shown(last, self.panel.unit)}"
+            words = f"{line.name}: {shown(_last(line), self.panel.unit)}"
             room = len(words) * CHARACTER + 26
             if x + room > width and x > 14:  # noqa: PLR2004 - the left edge
                 x, y = 14.0, y + 15
@@ -195,6 +196,10 @@ class _Plot:
         if rest:
             found.append(_text(width - 14, 22, ", ".join(rest), "quiet", anchor="end"))
         return found
+
+
+def _last(line: Line) -> float:
+    return next((value for _, value in reversed(line.points) if math.isfinite(value)), 0.0)
 
 
 def shown(value: float, unit: str) -> str:

@@ -34,6 +34,8 @@ STAGE_SERVICES = ("credit-risk", "digit-reader")
 STAGE_RATE = 8.0
 """Requests a second to each service: a drift figure needs 200 of them, a full window a thousand."""
 STAGE_SCRAPE_SECONDS = 5.0
+STAGE_RAMP_SECONDS = 60.0
+"""Rates are taken over a minute, so the first one climbs from nought and is not drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +186,7 @@ def stage(folder: Path, *, minutes: float, say: Callable[[str], None] = lambda _
         running = stack.enter_context(
             watch_stage.prometheus(work / "prometheus", targets, interval_seconds=STAGE_SCRAPE_SECONDS)
         )
-        start = time.time()
+        start = time.time() + STAGE_RAMP_SECONDS
         say(f"load for {minutes:g} min")
         traffic.drive(destinations, rate=STAGE_RATE, seconds=minutes * 60)
         end = time.time()

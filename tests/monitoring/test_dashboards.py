@@ -13,6 +13,7 @@ from infra.local import toolchain
 from infra.monitoring import dashboards as module
 from infra.monitoring import exported
 from infra.monitoring.drawing import Line, draw, shown
+from infra.monitoring.estate_boards import GPU
 from infra.monitoring.panels import COLUMNS, Dashboard, Panel, Query, concrete, document, metrics, mistakes
 from infra.ops import dashboards
 
@@ -120,13 +121,13 @@ def test_a_picture_is_well_formed_and_says_what_has_no_data_and_why() -> None:
             )
         ]
     }
-    picture = draw(module.GPU, lines, start=0, end=90)
+    picture = draw(GPU, lines, start=0, end=90)
     tree = ET.fromstring(picture)  # noqa: S314 - it was made a line above
     words = "\n".join(tree.itertext())
 
     assert '<gpu "0"> & more: 80 %' in words
     assert picture.count("<polyline") == 1  # the point before the gap is a dot
-    assert words.count("No data here") == len(module.GPU.panels) - 1
+    assert words.count("No data here") == len(GPU.panels) - 1
     assert "prefers-color-scheme: dark" in picture
 
 
