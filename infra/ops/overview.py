@@ -17,6 +17,7 @@ from infra.local.paths import home, repo_root
 from infra.ops import contracts, costs, status
 from infra.ops.account import UNANSWERED, Account, reason
 from infra.ops.console import screen
+from infra.ops.recovery import backups
 from infra.ops.status import Status
 from infra.settings import Settings
 from services.readiness.digests import bytes_digest
@@ -25,8 +26,8 @@ from services.readiness.errors import ServiceError
 ASK_SECONDS = 5
 SILENT = "Watchdog"
 """Fires always, to prove that alerts flow; it is no complaint."""
-BACKUP_HOURS = 26
-"""Backups are made each night; two hours for the backup itself."""
+LAST_PHASE = "record"
+"""Phase of a rebuild after which it is done."""
 SEVERITIES = ("page", "ticket")
 T = TypeVar("T")
 
@@ -209,24 +210,21 @@ def _backup(settings: Settings, *, up: bool) -> Fact:
         return Fact(known=False, says="the platform is down")
 
     def ask() -> Fact:
-        jobs = Account.of(settings).rows("backup", "list_backup_jobs", "BackupJobs", ByState="COMPLETED")
-        times = sorted(job["CompletionDate"] for job in jobs if job.get("CompletionDate"))
+        rows = backups.status(settings, Account.of(settings))
+        late = [f"{row.store}: {row.problem}" for row in rows if row.problem]
+        times = sorted(row.newest for row in rows if row.newest)
+        if late:
+            return Fact(known=True, says="; ".join(late), good=False, at=times[-1] if times else "")
         if not times:
-            return Fact(known=True, says="no backup has been made yet", good=None)
-        hours = (datetime.now(UTC) - times[-1]).total_seconds() / 3600
-        return Fact(
-            known=True,
-            says=f"{hours:.0f} hours old, {len(times)} in all",
-            good=hours < BACKUP_HOURS,
-            at=_time(times[-1]),
-        )
+            return Fact(known=True, says="none has been made yet: ./plinth backup run", good=None)
+        return Fact(known=True, says=f"none of {len(rows)} stores is late", good=True, at=times[-1])
 
     return _or_why(ask)
 
 
 def _drill(environment: str) -> Fact:
     """Return the latest drill that left its evidence."""
-    latest: dict[str, Any] = {}
+    latest = _rebuilt(environment)
     for path in contracts.evidence_folder(environment).glob("drill-*.json"):
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
@@ -241,6 +239,16 @@ def _drill(environment: str) -> Fact:
     return Fact(
         known=True, says=f"{name}: {'passed' if passed else 'failed'}", good=passed, at=str(latest["made_at"])
     )
+
+
+def _rebuilt(environment: str) -> dict[str, Any]:
+    """Return the last rebuild of this environment into another one as a drill; empty when there was none."""
+    told = [
+        {"name": "rebuild", "made_at": kept["begun"], "passed": LAST_PHASE in kept.get("phases", {})}
+        for path in (home() / "rebuild").glob(f"{environment}-*.json")
+        if (kept := _kept(path)).get("begun")
+    ]
+    return max(told, key=lambda one: str(one["made_at"]), default={})
 
 
 def _cost(stack: str, settings: Settings, *, estimate: bool) -> Fact:
