@@ -19,6 +19,10 @@ LABEL_LIMIT = 63
 """Characters of a Kubernetes label value or DNS label (RFC 1123)."""
 TABLE_LIMIT = 255
 """Characters of a DynamoDB table name (DynamoDB naming rules)."""
+QUEUE_LIMIT = 80
+"""Characters of an SQS queue name (SQS CreateQueue)."""
+QUEUES = ("answers", "failed", "requests")
+"""What the queues of a service hold."""
 ROLE_LIMIT = 64
 """Characters of an IAM role name (IAM CreateRole)."""
 CLUSTER_LIMIT = 100
@@ -69,6 +73,11 @@ def key_alias(environment: str, role: str) -> str:
 def table(environment: str, role: str) -> str:
     """Return the name of a DynamoDB table."""
     return fit(f"{PROJECT}-{environment}-{role}", TABLE_LIMIT)
+
+
+def queue(environment: str, service: str, holds: str) -> str:
+    """Return the name of a service's queue of requests, answers or failures."""
+    return fit(f"{PROJECT}-{environment}-{service}-{holds}", QUEUE_LIMIT)
 
 
 def role(environment: str, duty: str) -> str:

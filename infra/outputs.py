@@ -27,6 +27,10 @@ class Outputs:
     service_hostnames: Annotated[
         pulumi.Output[dict[str, str]], "Service to the host name at which the gateway answers for it."
     ]
+    queues: Annotated[
+        pulumi.Output[dict[str, dict[str, str]]],
+        "Service to the addresses of its queues: requests, answers, failed.",
+    ]
     model_digests: Annotated[
         pulumi.Output[dict[str, str]], "Service to the digest of the model that it runs."
     ]

@@ -24,6 +24,7 @@ from infra.wiring import (
     readiness,
     recovery,
     storage,
+    streaming,
 )
 
 SERVING_PODS = 40
@@ -170,6 +171,9 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         for service, wanted in sorted(settings.services.items())
     }
 
+    # The same services for requests that nobody waits for.
+    queues = streaming.build(settings, opts, stores=stores, topic_arn=watched.topic.arn)
+
     return Outputs(
         environment=pulumi.Output.from_input(str(settings.environment)),
         artifacts_bucket=stores.buckets["artifacts"].name,
@@ -184,6 +188,7 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         repositories=pulumi.Output.all(**{name: images.url for name, images in registries.items()}),
         duty_roles=pulumi.Output.all(**{duty: role.arn for duty, role in duties.items()}),
         service_hostnames=pulumi.Output.all(**{name: serving.hostname for name, serving in servings.items()}),
+        queues=pulumi.Output.all(**{service: queue.urls for service, queue in queues.items()}),
         model_digests=pulumi.Output.from_input(
             {name: settings.release(name).model_digest for name in sorted(servings)}
         ),

@@ -99,6 +99,10 @@ class ServiceSettings(Frozen):
         int,
         Field(ge=128, le=262144, description="Memory requested and allowed for each pod, in MiB."),
     ] = 512
+    queue: Annotated[
+        bool,
+        Field(description="Whether requests may also come through a queue, answered by `./plinth stream`."),
+    ] = False
 
 
 class Release(Frozen):

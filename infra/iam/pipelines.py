@@ -28,7 +28,8 @@ _READS = (
     "s3:GetLifecycleConfiguration",
     "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource",
     "securityhub:Describe*", "securityhub:Get*", "servicequotas:Get*", "servicequotas:List*",
-    "sns:GetTopicAttributes", "sns:List*", "sts:GetCallerIdentity",
+    "sns:GetTopicAttributes", "sns:List*", "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl", "sqs:List*", "sts:GetCallerIdentity",
 )  # fmt: skip
 """What a preview has to see of an account's configuration; no object, no item, no log event."""
 

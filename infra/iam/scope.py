@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """Where a permission holds, and the ARNs of what is there, all known before anything is made.
@@ -15,6 +16,7 @@ class Scope:
         cluster: Name of the EKS cluster.
         buckets: Data class to the name of its bucket.
         tables: Data class to the name of its DynamoDB table.
+        queues: Service to what a queue holds to its name.
         partition: ``aws``, or another world of AWS.
         recovery_region: Region of the copies; empty when there is none.
     """
@@ -25,6 +27,7 @@ class Scope:
     cluster: str
     buckets: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    queues: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     partition: str = "aws"
     recovery_region: str = ""
 
@@ -67,6 +70,10 @@ class Scope:
         """Return the ARNs of a table and its indexes."""
         table = self.arn("dynamodb", f"table/{self.tables[data_class]}")
         return [table, f"{table}/index/*"]
+
+    def queue(self, service: str, holds: str) -> str:
+        """Return the ARN of a service's queue of requests, answers or failures."""
+        return self.arn("sqs", self.queues[service][holds])
 
     @property
     def cluster_arn(self) -> str:

@@ -116,8 +116,14 @@ def autoscaler(scope: Scope) -> WorkloadRole:
     )
 
 
-def model_service(scope: Scope, service: str) -> WorkloadRole:
-    """Return the role of a model service: its model in, its decisions out, features of one subject."""
+def model_service(scope: Scope, service: str, *, queue: bool = False) -> WorkloadRole:
+    """Return the role of a model service: its model in, its decisions out, features of one subject.
+
+    Args:
+        scope: The environment.
+        service: Name of the service.
+        queue: Whether it also takes requests from its queue.
+    """
     return WorkloadRole(
         name=f"serve-{service}",
         description=f"Reads the model of {service} and features, writes its decisions.",
@@ -164,8 +170,36 @@ def model_service(scope: Scope, service: str) -> WorkloadRole:
                 resources=[scope.keys],
                 conditions=scope.key_aliases("reviews"),
             ),
+            *(_queue(scope, service) if queue else []),
         ],
     )
+
+
+def _queue(scope: Scope, service: str) -> list[Statement]:
+    """Return what answers a queue: requests out of it, answers and failures into theirs."""
+    return [
+        Statement(
+            sid="TakeOwnRequests",
+            actions=[
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueUrl",
+                "sqs:ReceiveMessage",
+            ],
+            resources=[scope.queue(service, "requests")],
+        ),
+        Statement(
+            sid="GiveAnswers",
+            actions=["sqs:GetQueueUrl", "sqs:SendMessage"],
+            resources=[scope.queue(service, "answers"), scope.queue(service, "failed")],
+        ),
+        Statement(
+            sid="UseKeyOfRequests",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[scope.keys],
+            conditions=scope.key_aliases("requests"),
+        ),
+    ]
 
 
 def gpu_training(scope: Scope) -> WorkloadRole:

@@ -70,6 +70,7 @@ _NAMED: tuple[tuple[str, str, str], ...] = (
     ("logs", "logGroupName", "log-group:{}"),
     ("sns", "Name", "{}"),
     ("sns", "TopicArn", "{}"),
+    ("sqs", "QueueName", "{}"),
 )
 """Service, parameter and the end of the ARN that its value stands in."""
 _NEW = {"guardduty": "detector/new", "kms": "key/new"}
@@ -289,6 +290,8 @@ def _resources(
         if owner == service
         for value in fields.get(parameter, [])[:1]
     ]
+    if service == "sqs" and "QueueUrl" in fields:
+        return [start + fields["QueueUrl"][0].rsplit("/", 1)[-1]]
     if named:
         return named if action == "kms:CreateAlias" else named[:1]
     return [start + _unnamed(service, urlsplit(sent.path).path.strip("/"), fields)]

@@ -201,7 +201,7 @@ def batch(
                     folder,
                     log=home() / trail.BATCH_LOG,
                     caller=f"batch:{getpass.getuser()}",
-                    store=_decisions(settings) if place == "aws" else None,
+                    store=decisions_store(settings) if place == "aws" else None,
                 ) as scorer,
                 source.open(encoding="utf-8") as lines,
                 part.open("w", encoding="utf-8") as answers,
@@ -220,7 +220,8 @@ def batch(
     return {**counts, "model_digest": scorer.model_digest}
 
 
-def _decisions(settings: Settings) -> BucketStore:
+def decisions_store(settings: Settings) -> BucketStore:
+    """Return where a stack's decision log is sealed."""
     aws = settings.aws
     name = naming.bucket(settings.environment, "decisions", account_id=aws.account_id, region=aws.region)
     return BucketStore(name, Account.of(settings).client("s3"))

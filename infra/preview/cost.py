@@ -301,6 +301,7 @@ _RULES: Mapping[str, Rule] = {
     ),
     "aws:ecr/repository:Repository": _uses(("images", "ecr", "storage", "GB-month", "image-gb")),
     "aws:sns/topic:Topic": _uses(("messages", "sns", "requests", "million requests", "messages")),
+    "aws:sqs/queue:Queue": _uses(("requests", "sqs", "requests", "million requests", "queue-requests")),
     "aws:athena/workgroup:Workgroup": _uses(("queries", "athena", "scanned", "TB", "scanned-tb")),
     "kubernetes:gateway.networking.k8s.io/v1:Gateway": _balancer,
 }

@@ -175,7 +175,10 @@ def workloads(
 ) -> dict[str, PodIdentity]:
     """Build a role for each workload and give it to the workload's pods: services, add-ons, GPU training."""
     scope = foundation.scope(settings)
-    roles = [workload_roles.model_service(scope, service) for service in sorted(settings.services)]
+    roles = [
+        workload_roles.model_service(scope, service, queue=wanted.queue)
+        for service, wanted in sorted(settings.services.items())
+    ]
     roles += [*workload_roles.system_workloads(), workload_roles.autoscaler(scope)]
     if settings.gpu.pools:
         roles.append(workload_roles.gpu_training(scope))

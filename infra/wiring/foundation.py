@@ -33,6 +33,10 @@ def scope(settings: Settings) -> Scope:
             "registry": naming.table(settings.environment, "model-registry"),
             "reviews": naming.table(settings.environment, "review-index"),
         },
+        queues={
+            service: {holds: naming.queue(settings.environment, service, holds) for holds in naming.QUEUES}
+            for service in settings.services
+        },
     )
 
 

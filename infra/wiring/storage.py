@@ -24,7 +24,8 @@ offline feature store, results of audit queries. Not here: the state, which cann
 holds it; ``./plinth bootstrap`` makes that one."""
 LOCKED = ("audit", "decisions")
 """Data classes whose records nobody may change or remove before their time."""
-KEYS = (*BUCKETS, "alerts", "backup", "cluster", "images", "logs", "registry", "reviews", "volumes")
+_OTHERS = ("alerts", "backup", "cluster", "images", "logs", "registry", "requests", "reviews", "volumes")
+KEYS = (*BUCKETS, *_OTHERS)
 """Data classes with a key of their own; who may read one class has no need to read another."""
 
 

@@ -1,12 +1,11 @@
 """One packaged model, three ways to ask it: while somebody waits, a file at a time, or from a queue.
 
 A service gives a :class:`Scorer`: it checks requests against the schema of the API and answers many at
-once. Real time asks it one, a batch asks it many, a stream asks it what the queue holds, so the three
-cannot differ. What breaks the schema is answered with its problems, never with its values.
+once. Real time asks it one, a batch asks it many, a stream (``streaming.py``) asks it what the queue holds,
+so the three cannot differ. What breaks the schema is answered with its problems, never with its values.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,6 @@ from services.readiness.hosting import Answering, Hosted
 
 BATCH_ROWS = 512
 """Requests that are asked at once: the model's own cost is shared, memory stays at a few MiB."""
-QUEUE_ROWS = 10
-"""Messages that SQS gives at once (SQS ReceiveMessage, MaxNumberOfMessages)."""
-WAIT_SECONDS = 1
-"""Seconds that an empty queue is waited for (long polling; SQS allows 20)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +26,21 @@ class Scorer:
 
     Args:
         schema: Schema of one request.
-        answers: Returns one answer for each request, as JSON.
+        answers: Returns one answer for each request, as JSON; told the requests and, if any, their ids.
         model_digest: The model that answers; stands in every answer.
     """
 
     schema: type[BaseModel]
-    answers: Callable[[Sequence[Any]], list[dict[str, Any]]]
+    answers: Callable[..., list[dict[str, Any]]]
     model_digest: str
 
-    def score(self, texts: Sequence[str | bytes]) -> list[dict[str, Any]]:
-        """Return an answer for each text; one that breaks the schema gets its problems."""
+    def score(self, texts: Sequence[str | bytes], names: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Return an answer for each text; one that breaks the schema gets its problems.
+
+        Args:
+            texts: Requests as JSON.
+            names: Their ids; new ones when left out.
+        """
         results: list[dict[str, Any]] = [{} for _ in texts]
         good: list[tuple[int, Any]] = []
         for place, text in enumerate(texts):
@@ -48,7 +48,9 @@ class Scorer:
                 good.append((place, self.schema.model_validate_json(text)))
             except ValidationError as error:
                 results[place] = {"error": "invalid", "problems": _problems(error)}
-        answered = self.answers([request for _, request in good]) if good else []
+        those = [request for _, request in good]
+        known = [[names[place] for place, _ in good]] if names else []
+        answered = self.answers(those, *known) if good else []
         for (place, _), answer in zip(good, answered, strict=True):
             results[place] = {**answer, "model_digest": self.model_digest}
         return results
@@ -87,45 +89,6 @@ def batch(scorer: Scorer, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             yield from _answered(scorer, chunk)
             chunk = []
     yield from _answered(scorer, chunk)
-
-
-def stream(scorer: Scorer, client: Any, queue: str, results: str, *, rounds: int) -> Mapping[str, int]:
-    """Answer messages of an SQS queue into another, at least once.
-
-    A message is removed only after its answer was accepted, so a crash repeats work and loses none; the
-    answer names the message it is for, so a reader can drop a second one. What is not answered comes
-    back by itself and ends in the queue's dead-letter queue.
-
-    Args:
-        scorer: Answers.
-        client: A boto3 client for SQS.
-        queue: Address of the queue of requests.
-        results: Address of the queue of answers.
-        rounds: How often the queue is asked before this returns.
-
-    Returns:
-        Numbers of messages ``answered`` and ``left`` for another try.
-    """
-    counts = {"answered": 0, "left": 0}
-    for _ in range(rounds):
-        got = client.receive_message(
-            QueueUrl=queue, MaxNumberOfMessages=QUEUE_ROWS, WaitTimeSeconds=WAIT_SECONDS
-        ).get("Messages", [])
-        if not got:
-            continue
-        answers = scorer.score([message["Body"] for message in got])
-        entries = [
-            {"Id": str(n), "MessageBody": json.dumps({"message": message["MessageId"], **answer})}
-            for n, (message, answer) in enumerate(zip(got, answers, strict=True))
-        ]
-        sent = client.send_message_batch(QueueUrl=results, Entries=entries).get("Successful", [])
-        done = {int(entry["Id"]) for entry in sent}
-        for n, message in enumerate(got):
-            if n in done:
-                client.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        counts["answered"] += len(done)
-        counts["left"] += len(got) - len(done)
-    return counts
 
 
 def _answered(scorer: Scorer, chunk: Sequence[tuple[int, str]]) -> Iterator[dict[str, Any]]:

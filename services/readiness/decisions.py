@@ -157,20 +157,18 @@ class Decisions:
         review = self._review(outcome, reasons, identity)
         if review and self.reviews and self.reviews.full:
             raise UnavailableError("review_queue_full")
-        answer = self._answer(found, outcome, reasons, identity, request, asked=bool(review))
         record = {
             "kind": "decision",
             "at": now(),
             "id": identity,
             "request_id": request,
             "caller": caller,
-            "model_digest": answer["model_digest"],
+            "model_digest": self.ladder.model.digest if self.ladder.model else None,
             "features_version": self.ladder.features_digest,
             "input": given,
             "output": {"decision": outcome, "reasons": reasons, **self.service.shown(found.probabilities)},
-            "confidence": answer["confidence"],
+            **self._known(found),
             "likeliest": self._likeliest(found),
-            "guard": answer["guard"],
             "rung": found.rung,
             "troubles": troubles,
             "explanation": {
@@ -185,7 +183,7 @@ class Decisions:
         if case and self.reviews:
             self.reviews.ask(case)
         self._count(found, outcome, review)
-        return answer
+        return answer_of(record)
 
     def _conclude(self, found: Assessment) -> tuple[str, list[str], list[Trouble]]:
         """Apply the contract to what the ladder says.
@@ -227,25 +225,11 @@ class Decisions:
         drawn = int(identity[-8:], 16) / 2**32
         return "sample" if drawn < self.contract.review.sample_share else None
 
-    def _answer(
-        self,
-        found: Assessment,
-        outcome: str,
-        reasons: list[str],
-        identity: str,
-        request: str,
-        *,
-        asked: bool,
-    ) -> dict[str, Any]:
+    def _known(self, found: Assessment) -> dict[str, Any]:
+        """Return what is said of confidence and guard, in the record and in the answer alike."""
         likelier = found.likelier
         sure, judged = found.confidence, found.judgement
-        unit = "points" if found.rung == "scorecard" else "log_odds"
         return {
-            "request_id": request,
-            "decision_id": identity,
-            "decision": outcome,
-            "reasons": reasons,
-            **self.service.shown(found.probabilities),
             "confidence": {
                 "likelier": None if likelier is None else round(likelier, DIGITS),
                 "band": _band(sure),
@@ -257,13 +241,6 @@ class Decisions:
                 "p_value": round(judged.p_value, DIGITS) if judged else None,
                 "outside": list(judged.outside) if judged else [],
             },
-            "rung": found.rung,
-            "explanation": [
-                {"feature": name, "effect": effect, "unit": unit}
-                for name, effect in strongest(found.explanation or {})
-            ],
-            "review": asked,
-            "model_digest": self.ladder.model.digest if self.ladder.model else None,
         }
 
     async def _write(self, record: dict[str, Any]) -> None:
@@ -292,6 +269,25 @@ class Decisions:
             child(metrics.CONFIDENCE, name, label).observe(likelier)
         if review:
             child(metrics.REVIEWS, name, review).inc()
+
+
+def answer_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer that belongs to a decision's record; the same again from a record that was read."""
+    unit = "points" if record["rung"] == "scorecard" else "log_odds"
+    return {
+        "request_id": record["request_id"],
+        "decision_id": record["id"],
+        **record["output"],
+        "confidence": record["confidence"],
+        "guard": record["guard"],
+        "rung": record["rung"],
+        "explanation": [
+            {"feature": name, "effect": effect, "unit": unit}
+            for name, effect in strongest(record["explanation"]["terms"])
+        ],
+        "review": bool(record["review"]),
+        "model_digest": record["model_digest"],
+    }
 
 
 def _band(sure: Confidence | None) -> list[float] | None:

@@ -217,19 +217,23 @@ class Answering:
         assert self._ladder.model is not None
         self.model_digest = self._ladder.model.digest
 
-    def answers(self, requests: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return one answer for each request."""
-        return self._runner.run(self._all(requests))
+    def answers(self, requests: Sequence[Any], names: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Return one answer for each request.
 
-    async def _all(self, requests: Sequence[Any]) -> list[dict[str, Any]]:
-        return list(await asyncio.gather(*(self._one(request) for request in requests)))
+        Args:
+            requests: What is asked.
+            names: The requests' ids, as records and answers name them; new ones when left out.
+        """
+        return self._runner.run(self._all(requests, names or [secrets.token_hex(16) for _ in requests]))
 
-    async def _one(self, request: Any) -> dict[str, Any]:
+    async def _all(self, requests: Sequence[Any], names: Sequence[str]) -> list[dict[str, Any]]:
+        pairs = zip(requests, names, strict=True)
+        return list(await asyncio.gather(*(self._one(request, name) for request, name in pairs)))
+
+    async def _one(self, request: Any, name: str) -> dict[str, Any]:
         row, given = self._hosted.encode(request), self._hosted.redact(request)
         try:
-            return await self._decisions.decide(
-                row, given, caller=self._caller, request=secrets.token_hex(16)
-            )
+            return await self._decisions.decide(row, given, caller=self._caller, request=name)
         except UnavailableError as error:
             return {"error": f"No decision can be given now ({error.detail}).", "reason": "unavailable"}
 

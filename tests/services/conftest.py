@@ -14,7 +14,7 @@ from moto import mock_aws
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from services.lifecycle import inference
+from services.lifecycle import streaming
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,11 +80,14 @@ def example() -> dict[str, Any]:
 
 @pytest.fixture
 def queues(monkeypatch):
-    """Two SQS queues, of requests and of answers (moto, in this process)."""
-    monkeypatch.setattr(inference, "WAIT_SECONDS", 0)
+    """A client of SQS, and a service's queues (moto, in this process)."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
         client = boto3.client("sqs", region_name="eu-central-1")
-        made = [client.create_queue(QueueName=name)["QueueUrl"] for name in ("requests", "answers")]
-        yield client, *made
+        made = {
+            # What is not removed comes back at once.
+            name: client.create_queue(QueueName=name, Attributes={"VisibilityTimeout": seconds})["QueueUrl"]
+            for name, seconds in (("requests", "0"), ("answers", "600"), ("failed", "600"))
+        }
+        yield client, streaming.Queues(**made)

@@ -104,6 +104,17 @@ def _topic_policy(asked: Asked) -> Props | None:
     return {"arn": asked.id, "policy": known["Policy"]} if known.get("Policy") else None
 
 
+def _queue(asked: Asked) -> Props | None:
+    sqs = asked.client("sqs")
+    known = sqs.get_queue_attributes(QueueUrl=asked.id, AttributeNames=["All"])["Attributes"]
+    given = {"kmsMasterKeyId": "KmsMasterKeyId", "policy": "Policy", "redrivePolicy": "RedrivePolicy"}
+    return {
+        "name": asked.id.rsplit("/", 1)[-1],
+        **{name: known[theirs] for name, theirs in given.items() if known.get(theirs)},
+        "tags": sqs.list_queue_tags(QueueUrl=asked.id).get("Tags", {}),
+    }
+
+
 READERS: dict[str, Reader] = {
     "aws:iam/role:Role": _role,
     "aws:iam/rolePolicy:RolePolicy": _role_policy,
@@ -113,5 +124,6 @@ READERS: dict[str, Reader] = {
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:sns/topic:Topic": _topic,
     "aws:sns/topicPolicy:TopicPolicy": _topic_policy,
+    "aws:sqs/queue:Queue": _queue,
 }
 """Type to what reads it."""

@@ -90,6 +90,34 @@ def batch(  # noqa: PLR0917 - see train
     )
 
 
+@app.command()
+def stream(  # noqa: PLR0917 - see train
+    service: Service,
+    model: Annotated[str, typer.Option(help="Version, stage or digest.")] = "candidate",
+    idle: Annotated[
+        float, typer.Option(min=1, max=86400, help="Ends when nothing has come for so many seconds.")
+    ] = 60,
+    stack: Stack = "local",
+    store: Store = "folder",
+    as_json: Json = False,
+) -> None:
+    """Answer the requests in a service's queue with a registered model, as the service would answer them.
+
+    Each message is decided once: one that comes again gets the answer that is in the decision log. What can
+    never be answered goes to the queue of failures with the reason. Ctrl-C ends it; nothing is lost.
+    """
+    from infra.ops import streaming
+
+    done = streaming.run(service, settings_of(stack), store, name=model, idle_seconds=idle)
+    if as_json:
+        screen.json(done)
+        return
+    screen.out.print(
+        f"{done['answered']} answered ({done['repeated']} again), {done['failed']} failed, "
+        f"{done['left']} left for another try, by {done['model_digest']}"
+    )
+
+
 @registry_app.command("list")
 def registry_list(
     service: Service, stack: Stack = "local", store: Store = "folder", as_json: Json = False

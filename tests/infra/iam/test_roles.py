@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infra import naming
 from infra.iam import pipelines, roles, service_roles, workload_roles
 from infra.iam.conditions import context, holds
 from infra.iam.evaluation import Request, permitted
@@ -24,13 +25,14 @@ SCOPE = Scope(
     cluster="plinth-prod",
     buckets={name: f"plinth-prod-{name}-x" for name in CLASSES},
     tables={name: f"plinth-prod-{name}" for name in ("features", "registry", "reviews")},
+    queues={s: {h: f"plinth-prod-{s}-{h}" for h in naming.QUEUES} for s in ("credit-risk", "other")},
 )
 DUTIES = {role.duty: role.policy() for role in [*roles.people(SCOPE), *pipelines.pipelines(SCOPE)]}
 WORKLOADS = {
     role.name: role.policy() or ""
     for role in [
         workload_roles.autoscaler(SCOPE),
-        workload_roles.model_service(SCOPE, "credit-risk"),
+        workload_roles.model_service(SCOPE, "credit-risk", queue=True),
         workload_roles.gpu_training(SCOPE),
     ]
 }
@@ -115,6 +117,9 @@ ALLOWED: list[tuple[str, str, str, Context]] = [
     ("serve-credit-risk", "s3:GetObject", obj("artifacts", "models/credit-risk/m.onnx"), {}),
     ("serve-credit-risk", "s3:PutObject", obj("decisions", "credit-risk/1"), {}),
     ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-features", {}),
+    ("serve-credit-risk", "sqs:ReceiveMessage", SCOPE.queue("credit-risk", "requests"), {}),
+    ("serve-credit-risk", "sqs:SendMessage", SCOPE.queue("credit-risk", "failed"), {}),
+    ("serve-credit-risk", "kms:Decrypt", KEY, of("requests")),
     ("gpu-training", "s3:GetObject", obj("data"), {}),
     ("cluster-autoscaler", "autoscaling:SetDesiredCapacity", SCALED, SCALED_BY),
     ("cluster-autoscaler", "autoscaling:DescribeAutoScalingGroups", "*", {}),
@@ -167,6 +172,9 @@ REFUSED: list[tuple[str, str, str, Context]] = [
     ("serve-credit-risk", "s3:GetObject", obj("decisions", "credit-risk/1"), {}),
     ("serve-credit-risk", "s3:PutObject", obj("artifacts", "models/credit-risk/m.onnx"), {}),
     ("serve-credit-risk", "dynamodb:Scan", f"{TABLE}-features", {}),
+    ("serve-credit-risk", "sqs:ReceiveMessage", SCOPE.queue("other", "requests"), {}),
+    ("serve-credit-risk", "sqs:SendMessage", SCOPE.queue("credit-risk", "requests"), {}),
+    ("serve-credit-risk", "sqs:DeleteQueue", SCOPE.queue("credit-risk", "requests"), {}),
     ("serve-credit-risk", "kms:Decrypt", KEY, of("decisions")),
     ("gpu-training", "s3:PutObject", obj("data"), {}),
     ("gpu-training", "s3:GetObject", obj("decisions"), {}),

@@ -8,7 +8,7 @@ from infra.settings import Settings
 
 Documents = dict[str, dict[str, Any]]
 KEYED = (
-    "artifacts", "audit", "data", "decisions", "features", "registry", "reviews", "cluster",
+    "artifacts", "audit", "data", "decisions", "features", "registry", "requests", "reviews", "cluster",
     "volumes", "logs", "images", "backup",
 )  # fmt: skip
 CLOSED = {
@@ -41,6 +41,18 @@ def _facts(settings: Settings) -> dict[str, Documents]:
                 "point_in_time": "ENABLED",
             }
             for name in ("features", "registry", "reviews")
+        },
+        "queue": {
+            f"{name}-{holds}": {
+                "service": name,
+                "holds": holds,
+                "key_class": "requests",
+                "tls_only": True,
+                "keeps_failed": holds != "failed",
+            }
+            for name, wanted in settings.services.items()
+            if wanted.queue
+            for holds in ("answers", "failed", "requests")
         },
         "repository": {
             f"plinth/{name}": {

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from infra.iam.queue_policies import private_queue_policy
 from infra.local.paths import repo_root
 from infra.ops.account import Account
-from infra.ops.verify.readers import cluster, network, storage
+from infra.ops.verify.readers import cluster, network, queues, storage
 from infra.ops.verify.readers.asking import Look
 from infra.settings import Settings
 
@@ -129,6 +130,34 @@ def test_a_table_is_seen_with_and_without_its_protections(look: Look) -> None:
     assert found["bare"]["encryption"] == {"status": None, "type": None, "key_class": None}
     assert not found["bare"]["protected"]
     assert found["bare"]["point_in_time"] == "DISABLED"
+
+
+def test_a_queue_says_whom_it_refuses_and_where_failures_go(look: Look) -> None:
+    sqs = look.account.client("sqs")
+    own = {"plinth:environment": "dev", "plinth:service": "s", "plinth:holds": "requests"}
+    failed = sqs.create_queue(QueueName="failed", tags=own | {"plinth:holds": "failed"})["QueueUrl"]
+    sqs.create_queue(QueueName="somebody-elses")
+    arn = sqs.get_queue_attributes(QueueUrl=failed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sealed = {
+        "KmsMasterKeyId": key(look, "requests"),
+        "Policy": private_queue_policy(queue_arn=arn.replace(":failed", ":requests")),
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "10"}),
+    }
+    sqs.create_queue(QueueName="requests", Attributes=sealed, tags=own)
+
+    found = queues.KINDS["queue"](look)
+
+    assert found["requests"] == {
+        "service": "s",
+        "holds": "requests",
+        "key_class": "requests",
+        "tls_only": True,
+        "keeps_failed": True,
+    }
+    assert found["failed"]["tls_only"] is False
+    assert found["failed"]["key_class"] is None
+    assert found["failed"]["keeps_failed"] is False
+    assert set(found) == {"requests", "failed"}
 
 
 def test_a_key_is_seen_with_its_rotation(look: Look) -> None:

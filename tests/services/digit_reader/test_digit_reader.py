@@ -11,7 +11,7 @@ from services.digit_reader import dataset, training
 from services.digit_reader.answering import HOSTED
 from services.digit_reader.features import FEATURES, encode
 from services.digit_reader.schema import DARKEST, SIDE, Image, Reading
-from services.lifecycle import gates, inference
+from services.lifecycle import gates, inference, streaming
 from services.readiness import contract_file
 from services.readiness.decision_log.reading import Reader
 from services.readiness.figures import of_record
@@ -144,14 +144,16 @@ def test_the_service_is_short() -> None:
 def test_real_time_a_file_and_a_queue_are_answered_alike(server, bento, tmp_path, queues) -> None:
     lines = [image.model_dump_json() for image in dataset.images(dataset.frame())[:40]]
     folder = bento / "src/services/digit_reader/model"
-    client, asked, answered = queues
-    sent = [client.send_message(QueueUrl=asked, MessageBody=line)["MessageId"] for line in lines]
+    client, asked = queues
+    sent = [client.send_message(QueueUrl=asked.requests, MessageBody=line)["MessageId"] for line in lines]
     with inference.scoring(HOSTED, folder, log=tmp_path / "log", caller="test") as scorer:
         in_a_file = list(inference.batch(scorer, lines))
-        inference.stream(scorer, client, asked, answered, rounds=8)
+        worker = streaming.Stream(scorer, client, asked, earlier=list)
+        while worker.once(wait_seconds=0):
+            pass
 
     waited_for = [server.decide(json.loads(line)).json() for line in lines]
-    by_message = {one.pop("message"): one for one in received(client, answered)}
+    by_message = {one.pop("message"): one for one in received(client, asked.answers)}
     log = Reader("digit-reader", store=None, spools=[tmp_path / "log"])
 
     for number, (one, other, message) in enumerate(zip(in_a_file, waited_for, sent, strict=True), start=1):

@@ -4,9 +4,8 @@ import json
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
-from served import received
 
-from services.lifecycle.inference import BATCH_ROWS, Scorer, batch, stream
+from services.lifecycle.inference import BATCH_ROWS, Scorer, batch
 
 
 class Number(BaseModel):
@@ -42,38 +41,3 @@ def test_a_broken_line_names_its_problem_and_never_its_value() -> None:
     assert "secret" not in json.dumps(found)
     assert "mine" not in json.dumps(found)
     assert alone("{")["error"] == "invalid"
-
-
-def test_a_queue_is_answered_as_a_file(queues) -> None:
-    client, requests, answers = queues
-    sent = {
-        client.send_message(QueueUrl=requests, MessageBody=line)["MessageId"]: line for line in LINES[:25]
-    }
-
-    counts = stream(SCORER, client, requests, answers, rounds=5)
-
-    found = {one.pop("message"): one for one in received(client, answers)}
-    assert counts == {"answered": 25, "left": 0}
-    assert found == {message: alone(line) for message, line in sent.items()}
-    assert received(client, requests) == []
-
-
-def test_what_could_not_be_answered_comes_back(queues) -> None:
-    client, requests, answers = queues
-    client.set_queue_attributes(QueueUrl=requests, Attributes={"VisibilityTimeout": "0"})
-    for line in LINES[:3]:
-        client.send_message(QueueUrl=requests, MessageBody=line)
-
-    class Half:
-        """A client whose second queue takes the first entry only."""
-
-        receive_message, delete_message = client.receive_message, client.delete_message
-
-        @staticmethod
-        def send_message_batch(**given):
-            return client.send_message_batch(**(given | {"Entries": given["Entries"][:1]}))
-
-    counts = stream(SCORER, Half(), requests, answers, rounds=1)
-    assert (counts["answered"], counts["left"]) == (1, 2)
-    assert stream(SCORER, client, requests, answers, rounds=3)["answered"] == 2
-    assert len(received(client, answers)) == 3

@@ -31,7 +31,7 @@ def _classes(settings: Settings) -> tuple[str, ...]:
 
 
 def _keys(settings: Settings) -> list[Selector]:
-    keyed = ("registry", "reviews", "cluster", "volumes", "logs", "images", "backup")
+    keyed = ("registry", "requests", "reviews", "cluster", "volumes", "logs", "images", "backup")
     return _here((*_classes(settings), *keyed))(settings)
 
 
@@ -207,6 +207,25 @@ PROMISES: tuple[Promise, ...] = (
         of="table",
         wants=lambda _, __: {"protected": Is(value=True)},
         required=lambda _: [{"class": name} for name in TABLES],
+    ),
+    Promise(
+        id="queue-encrypted-and-tls-only",
+        says="Each queue is encrypted with its key, refuses everybody without TLS, and keeps what fails",
+        design="serving",
+        read="sqs GetQueueAttributes, kms ListResourceTags",
+        of="queue",
+        wants=lambda _, queue: {
+            "key_class": Is("requests"),
+            "tls_only": Is(value=True),
+            "keeps_failed": Is(queue["holds"] != "failed"),
+        },
+        required=lambda settings: [
+            {"service": service, "holds": holds}
+            for service, wanted in sorted(settings.services.items())
+            if wanted.queue
+            for holds in ("answers", "failed", "requests")
+        ],
+        applies=lambda settings: any(wanted.queue for wanted in settings.services.values()),
     ),
     Promise(
         id="images-by-immutable-tag",

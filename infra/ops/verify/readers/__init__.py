@@ -2,12 +2,23 @@
 
 from infra.ops.account import UNANSWERED, Account, reason
 from infra.ops.verify.model import Facts, Unseen
-from infra.ops.verify.readers import audit, cluster, identity, inside, network, recovery, storage, tagged
+from infra.ops.verify.readers import (
+    audit,
+    cluster,
+    identity,
+    inside,
+    network,
+    queues,
+    recovery,
+    storage,
+    tagged,
+)
 from infra.ops.verify.readers.asking import Look
 from infra.settings import Settings
 
 KINDS = {
     **storage.KINDS,
+    **queues.KINDS,
     **network.KINDS,
     **cluster.KINDS,
     **identity.KINDS,

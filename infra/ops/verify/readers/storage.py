@@ -11,12 +11,22 @@ from infra.ops.verify.readers.asking import CLASS_TAG, Documents, Look, asked
 
 def refuses_plain_http(policy: str, bucket: str) -> bool:
     """Tell whether a bucket policy refuses everybody everything that comes without TLS. Pure."""
-    everything = {f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"}
+    return refuses_without_tls(policy, {f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"}, "s3")
+
+
+def refuses_without_tls(policy: str, everything: set[str], service: str) -> bool:
+    """Tell whether a policy refuses everybody all actions of a service without TLS. Pure.
+
+    Args:
+        policy: The policy document.
+        everything: ARNs that it has to speak of.
+        service: Prefix of the actions.
+    """
     for statement in _listed(json.loads(policy).get("Statement")):
         if (
             statement.get("Effect") == "Deny"
             and statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
-            and set(_listed(statement.get("Action"))) & {"s3:*", "*"}
+            and set(_listed(statement.get("Action"))) & {f"{service}:*", "*"}
             and everything <= set(_listed(statement.get("Resource")))
             and _only_plain_http(statement.get("Condition") or {})
         ):
