@@ -275,7 +275,7 @@ def _things(scope: Scope) -> Statement:
             "BatchEnableStandards EnableSecurityHub UpdateSecurityHubConfiguration",
         ),
         "sns": (of("sns", own), "CreateTopic SetTopicAttributes Subscribe TagResource"),
-        "sqs": (of("sqs", own), "CreateQueue DeleteQueue SetQueueAttributes TagQueue"),
+        "sqs": (of("sqs", own), "CreateQueue SetQueue* TagQueue"),
     }
     return Statement(
         sid="SetUpOwnThings",

@@ -17,19 +17,19 @@ _READS = (
     "cloudtrail:Get*", "cloudtrail:List*", "cloudwatch:Describe*", "cloudwatch:Get*",
     "cloudwatch:List*", "config:Describe*", "dynamodb:Describe*", "dynamodb:List*", "ec2:Describe*",
     "ec2:GetEbsEncryptionByDefault",
-    "ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource",
+    "ecr:Describe*", "ecr:Get*Policy", "ecr:ListTagsForResource",
     "eks:Describe*", "eks:List*",
     "glue:GetDatabase*", "glue:GetPartitionIndexes", "glue:GetTable*", "glue:GetTags",
     "guardduty:Get*", "guardduty:List*", "iam:Get*", "iam:List*",
     "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:List*",
     "logs:Describe*",
-    "logs:ListTagsForResource", "s3:GetAccelerateConfiguration", "s3:GetAccountPublicAccessBlock",
+    "logs:ListTags*", "s3:GetAccelerateConfiguration", "s3:GetAccountPublicAccessBlock",
     "s3:GetBucket*", "s3:GetEncryptionConfiguration",
     "s3:GetLifecycleConfiguration",
     "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource",
     "securityhub:Describe*", "securityhub:Get*", "servicequotas:Get*", "servicequotas:List*",
-    "sns:GetTopicAttributes", "sns:List*", "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl", "sqs:List*", "sts:GetCallerIdentity",
+    "sns:GetTopic*", "sns:List*", "sqs:GetQueue*",
+    "sqs:ListQueue*", "sts:GetCallerIdentity",
 )  # fmt: skip
 """What a preview has to see of an account's configuration; no object, no item, no log event."""
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """Where a permission holds, and the ARNs of what is there, all known before anything is made.

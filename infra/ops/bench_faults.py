@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from services.credit_risk.answering import HOSTED
 from services.credit_risk.packaging import SERVICE as PACKABLE
 from services.lifecycle.packing import cache_folder, cached_model
@@ -30,7 +32,9 @@ from services.readiness.decision_log import writer
 from services.readiness.decision_log.reading import Reader
 from services.readiness.decision_log.store import FolderStore, StoreError
 from services.readiness.decisions import Decisions
+from services.readiness.feature_lookup import FIND_SECONDS, FeatureLookup
 from services.readiness.ladder import MODEL_SECONDS, Ladder
+from services.readiness.online_features import item_of
 from services.readiness.security import Caller, RateLimit, Tokens
 
 FOLDER, SERVICE = HOSTED.folder, HOSTED.service
@@ -67,6 +71,23 @@ class _Store(FolderStore):
         super().put(key, content)
 
 
+class _Table:
+    """The online store's items, made when they are asked for, signed as a builder signs them."""
+
+    def __init__(self) -> None:
+        self.key = Ed25519PrivateKey.generate()
+        self.altered = False
+        example = json.loads((FOLDER / "example.json").read_text(encoding="utf-8"))
+        self._values = HOSTED.encode(HOSTED.schema.model_validate(example))
+
+    def read(self, subject: str, title: str) -> Any:
+        """Return the item of any subject."""
+        assert HOSTED.known is not None
+        now, digest = int(time.time()), HOSTED.known.definition.digest
+        item = item_of(subject, title, digest, now, self._values, expires_at=now + 60, key=self.key)
+        return item | {"values": str(item["values"]).replace("1", "2")} if self.altered else item
+
+
 class _FullFeed:
     """A review table that has stopped taking cases long ago."""
 
@@ -90,6 +111,8 @@ class _World:
     reviews: Any = None
     most_in_progress: int = 1500
     model_seconds: float = PATIENT_SECONDS
+    path: str = "/decisions"
+    find_seconds: float = PATIENT_SECONDS
 
     def __post_init__(self) -> None:
         contract = load(FOLDER)
@@ -107,6 +130,11 @@ class _World:
             reviews=self.reviews,
             limits=self.limits,
         )
+        self.table = _Table()
+        assert HOSTED.known is not None
+        self.features = FeatureLookup(
+            HOSTED.known, self.table.read, [self.table.key.public_key()], find_seconds=self.find_seconds
+        )
         ends = Endpoints(
             decisions=lambda: self.decisions,
             schema=HOSTED.schema,
@@ -116,6 +144,7 @@ class _World:
             rate=RateLimit(1e9, 1e9),
             describe=lambda: None,
             most_in_progress=self.most_in_progress,
+            features=self.features,
         )
         self.api = Api(SERVICE.name, lambda: ends)
 
@@ -132,7 +161,7 @@ class _World:
         scope = {
             "type": "http",
             "method": "POST",
-            "path": "/decisions",
+            "path": self.path,
             "headers": [(b"content-type", b"application/json")],
         }
         try:
@@ -181,6 +210,11 @@ def _broken(fault: str, world: _World) -> Iterator[None]:
             stack.enter_context(mock.patch.object(os, "fdatasync", _after(SLOW_SECONDS, os.fdatasync)))
         if fault == "log_store_down":
             world.store.away = True
+        if fault in {"feature_store_down", "feature_store_hangs"}:
+            broken = _raises(OSError(errno.ECONNREFUSED, ""))
+            broken = broken if fault.endswith("down") else _after(SLOW_SECONDS, world.features.read)
+            stack.enter_context(mock.patch.object(world.features, "read", broken))
+        world.table.altered = fault == "features_altered"
         yield
 
 
@@ -191,6 +225,10 @@ FAULTS: dict[str, set[str]] = {
     "model_wrong_shape": {"200 scorecard"},
     "out_of_memory": {"200 scorecard"},
     "out_of_memory_everywhere": {"200 cached_answer", "503 unavailable"},
+    "features_known": {"200 model"},
+    "feature_store_down": {"200 none"},
+    "feature_store_hangs": {"200 none"},
+    "features_altered": {"200 none"},
     "log_disk_full": {"503 unavailable"},
     "log_disk_failed": {"503 unavailable"},
     "log_disk_hangs": {"503 unavailable"},
@@ -220,6 +258,8 @@ def _world(fault: str, folder: Path, model: Path) -> _World:
         reviews=_FullFeed() if fault == "review_queue_full" else None,
         most_in_progress=AT_ONCE // 2 if fault == "overloaded" else 1500,
         model_seconds=MODEL_SECONDS if fault == "model_slow" else PATIENT_SECONDS,
+        path="/decisions/known" if fault.startswith("feature") else "/decisions",
+        find_seconds=FIND_SECONDS if fault == "feature_store_hangs" else PATIENT_SECONDS,
     )
 
 
@@ -229,7 +269,9 @@ async def _load(world: _World, bodies: list[bytes], requests: int) -> list[tuple
 
     async def client() -> None:
         for i in todo:
-            answers.append(await world.ask(bodies[i % len(bodies)]))  # noqa: PERF401 - one after the other
+            known = json.dumps({"subject": f"row-{i:08d}"}).encode()
+            body = bodies[i % len(bodies)] if world.path == "/decisions" else known
+            answers.append(await world.ask(body))
 
     await asyncio.gather(*(client() for _ in range(AT_ONCE)))
     return answers
@@ -288,6 +330,7 @@ async def _one(
     finally:
         world.store.away = False
         world.decisions.close()
+        world.features.close()
 
 
 async def _until_blocked(world: _World, body: bytes) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from services.credit_risk.decision import decide
-from services.credit_risk.features import FEATURES_DIGEST, encode
+from services.credit_risk.features import FEATURES_DIGEST, KNOWN, decode, encode
 from services.credit_risk.schema import CreditApplication, Decision
 from services.readiness.decisions import DIGITS, Service
+from services.readiness.feature_lookup import Known
 from services.readiness.hosting import Hosted
 
 NAME = "credit-risk"
@@ -21,9 +22,8 @@ def conclude(probabilities: Sequence[float]) -> tuple[str, list[str]]:
 
 
 def shown(probabilities: Sequence[float] | None) -> dict[str, Any]:
-    """Return the probability of default; every rung of this service has one."""
-    assert probabilities is not None
-    return {"probability_of_default": round(probabilities[1], DIGITS)}
+    """Return the probability of default; None where nothing is known of the subject."""
+    return {"probability_of_default": None if probabilities is None else round(probabilities[1], DIGITS)}
 
 
 def redact(application: CreditApplication) -> dict[str, Any]:
@@ -46,4 +46,5 @@ HOSTED = Hosted(
     answer=Decision,
     encode=encode,
     redact=redact,
+    known=Known(definition=KNOWN, decode=decode),
 )

@@ -6,7 +6,7 @@ The function is the one with which the service encodes a request, so there is no
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.credit_risk.features import FEATURES, FEATURES_DIGEST, encode
+from services.credit_risk.features import KNOWN, encode
 from services.credit_risk.schema import CreditApplication
 from services.lifecycle.features import FeatureSet
 
@@ -16,9 +16,9 @@ def _compute(record: Mapping[str, Any]) -> Sequence[float]:
 
 
 FEATURE_SET = FeatureSet(
-    name="credit-application",
-    version=1,
-    columns=tuple(feature.name for feature in FEATURES),
+    name=KNOWN.name,
+    version=KNOWN.version,
+    columns=KNOWN.columns,
     compute=_compute,
-    code=FEATURES_DIGEST,
+    code=KNOWN.code,
 )

@@ -85,4 +85,6 @@ class Decision(AnswerBase):
     """The answer to one application."""
 
     decision: Outcome = Field(description="What follows from the probability and the costs of a mistake.")
-    probability_of_default: float = Field(ge=0, le=1, description="Probability that the loan goes bad.")
+    probability_of_default: float | None = Field(
+        ge=0, le=1, description="Probability that the loan goes bad; null where a person decides without one."
+    )

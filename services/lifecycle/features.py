@@ -18,9 +18,9 @@ from pyarrow import parquet
 
 from services.lifecycle.stores import Items, Objects, StoreError, TakenError
 from services.readiness import dsse
-from services.readiness.digests import bytes_digest, json_digest
+from services.readiness.digests import bytes_digest
 from services.readiness.errors import ServiceError
-from services.readiness.online_features import FeaturesRefusedError, item_of
+from services.readiness.online_features import Definition, FeaturesRefusedError, item_of
 
 PREDICATE = "https://plinth.dev/features/v1"
 ATTEMPTS = 5
@@ -46,14 +46,19 @@ class FeatureSet:
     code: str
 
     @property
+    def meaning(self) -> Definition:
+        """Return what serving needs to know of the set."""
+        return Definition(name=self.name, version=self.version, columns=self.columns, code=self.code)
+
+    @property
     def title(self) -> str:
         """Return name and version, as the online store knows them."""
-        return f"{self.name}/v{self.version}"
+        return self.meaning.title
 
     @property
     def definition(self) -> str:
         """Return the digest of the definition."""
-        return json_digest([self.name, self.version, list(self.columns), self.code])
+        return self.meaning.digest
 
 
 @dataclass(frozen=True, kw_only=True)

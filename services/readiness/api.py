@@ -18,6 +18,8 @@ from pydantic_core import to_json
 
 from services.readiness import metrics
 from services.readiness.decisions import Decisions, UnavailableError
+from services.readiness.feature_lookup import FeatureLookup, FeaturesAwayError, Subject
+from services.readiness.online_features import UnknownSubjectError
 from services.readiness.randomness import random_hex
 from services.readiness.refusals import Refusal, named_problems, parse_body
 from services.readiness.security import RateLimit, TokenRefusedError, Tokens
@@ -57,6 +59,7 @@ class Endpoints:
         rate: How often.
         describe: Content of ``GET /model``.
         openapi: The description of the API, where it may be shown; None hides it.
+        features: Finds what is known of a subject; None where requests bring everything.
     """
 
     decisions: Callable[[], Decisions | None]
@@ -67,6 +70,7 @@ class Endpoints:
     rate: RateLimit
     describe: Callable[[], dict[str, Any] | None]
     openapi: dict[str, Any] | None = None
+    features: FeatureLookup | None = None
     max_body_bytes: int = MAX_BODY_BYTES
     most_in_progress: int = MOST_IN_PROGRESS
 
@@ -140,6 +144,8 @@ class Api:
     ) -> tuple[int, dict[str, Any], dict[str, str]]:
         path = scope["path"].removeprefix(self._prefix)
         allowed = {"/decisions": "POST", "/model": "GET"}
+        if self.endpoints.features is not None:
+            allowed["/decisions/known"] = "POST"
         if self.endpoints.openapi is not None:
             allowed["/openapi.json"] = "GET"
         method = allowed.get(path)
@@ -156,19 +162,47 @@ class Api:
             if described is None:
                 raise UnavailableError("model_unavailable")
             return 200, described, {}
+        if path == "/decisions/known":
+            return 200, await self._decide_known(headers, receive, request), {}
         return 200, await self._decide(headers, receive, request), {}
 
     async def _decide(self, headers: dict[bytes, bytes], receive: "Receive", request: str) -> dict[str, Any]:
         ends = self.endpoints
-        if self._in_progress > ends.most_in_progress:
+        caller, asked, decisions = await self._asked(headers, receive, ends.schema)
+        return await decisions.decide(ends.encode(asked), ends.redact(asked), caller=caller, request=request)
+
+    async def _decide_known(
+        self, headers: dict[bytes, bytes], receive: "Receive", request: str
+    ) -> dict[str, Any]:
+        """Decide on somebody whose features lie in the store."""
+        ends = self.endpoints
+        assert ends.features is not None
+        caller, asked, decisions = await self._asked(headers, receive, Subject)
+        given: dict[str, Any] = {"subject": asked.subject}
+        try:
+            found = await ends.features.find(asked.subject)
+        except UnknownSubjectError:
+            raise Refusal(404, "unknown_subject", "The feature store knows nobody of this name.") from None
+        except FeaturesAwayError:
+            return await decisions.decide_without(
+                "features_unavailable", given, caller=caller, request=request
+            )
+        given |= ends.redact(found)
+        return await decisions.decide(ends.encode(found), given, caller=caller, request=request)
+
+    async def _asked(
+        self, headers: dict[bytes, bytes], receive: "Receive", schema: type[BaseModel]
+    ) -> tuple[str, Any, Decisions]:
+        """Return who asks, what, and who decides."""
+        if self._in_progress > self.endpoints.most_in_progress:
             raise UnavailableError("overloaded")
         caller = self._authorise(headers, DECIDE_SCOPE)
         self._check_headers(headers)
-        asked = parse_body(ends.schema, await self._read(receive))
-        decisions = ends.decisions()
+        asked = parse_body(schema, await self._read(receive))
+        decisions = self.endpoints.decisions()
         if decisions is None:
             raise UnavailableError("model_unavailable")
-        return await decisions.decide(ends.encode(asked), ends.redact(asked), caller=caller, request=request)
+        return caller, asked, decisions
 
     def _authorise(self, headers: dict[bytes, bytes], scope: str) -> str:
         try:

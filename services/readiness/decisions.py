@@ -150,6 +150,29 @@ class Decisions:
         """
         started = time.perf_counter()
         found = await self.ladder.assess(row)
+        return await self._settle(found, given, caller=caller, request=request, started=started)
+
+    async def decide_without(
+        self, fault: Trouble, given: dict[str, Any], *, caller: str, request: str
+    ) -> dict[str, Any]:
+        """Return the contract's answer to a request whose inputs could not be had, once it is on disk.
+
+        Args:
+            fault: Why there are none.
+            given: The request as the log may hold it.
+            caller: Who asked.
+            request: The request's id.
+
+        Raises:
+            UnavailableError: The contract says that there shall be no decision.
+        """
+        found = Assessment(rung="none", troubles=(fault,))
+        return await self._settle(found, given, caller=caller, request=request, started=time.perf_counter())
+
+    async def _settle(
+        self, found: Assessment, given: dict[str, Any], *, caller: str, request: str, started: float
+    ) -> dict[str, Any]:
+        """Conclude, log, then answer."""
         outcome, reasons, troubles = self._conclude(found)
         for trouble in troubles:
             metrics.child(metrics.TROUBLES, self.service.name, trouble).inc()

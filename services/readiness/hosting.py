@@ -23,6 +23,7 @@ from services.readiness.decision_log.store import Store
 from services.readiness.decisions import FOLDER_VARIABLE, Decisions, Service, UnavailableError
 from services.readiness.drift.labelled import Labelled, settled, window_of
 from services.readiness.drift.watch import DriftWatch
+from services.readiness.feature_lookup import FeatureLookup, Known, lookup_from
 from services.readiness.ladder import Ladder
 from services.readiness.openapi import openapi
 from services.readiness.review_feed import ReviewFeed, feed_from
@@ -74,6 +75,7 @@ class Hosted:
         encode: From a request to the model's inputs.
         redact: From a request to what the log may hold.
         max_body_bytes: Largest body that is read.
+        known: How features from the online store are used; None where requests bring everything.
     """
 
     service: Service
@@ -84,6 +86,7 @@ class Hosted:
     encode: Callable[[Any], list[float]]
     redact: Callable[[Any], dict[str, Any]]
     max_body_bytes: int = MAX_BODY_BYTES
+    known: Known | None = None
 
 
 def schema_shown() -> bool:
@@ -103,6 +106,7 @@ class Process:
         self.hosted = hosted
         self.ladder: Ladder | None = None
         self.decisions: Decisions | None = None
+        self.features: FeatureLookup | None = None
         self.drift: DriftWatch | None = None
         self.api = Api(hosted.service.name, self.endpoints, prefix="/v1")
 
@@ -116,6 +120,7 @@ class Process:
         contract = load(self.hosted.folder)
         self.ladder = Ladder(contract, features_digest=self.hosted.features_digest)
         self.ladder.load(self.hosted.folder / "model")
+        self.features = lookup_from(os.environ, self.hosted.known)
         reviews = feed_from(os.environ, contract)
         self.decisions = Decisions(self.hosted.service, contract, self.ladder, reviews=reviews)
         self.drift = watching(self.hosted.service, self.ladder, reviews)
@@ -126,6 +131,8 @@ class Process:
             self.drift.close()
         if self.decisions:
             self.decisions.close()
+        if self.features:
+            self.features.close()
 
     def describe(self) -> dict[str, Any] | None:
         """Return what is served and what it was made from; None without a model."""
@@ -145,8 +152,9 @@ class Process:
             tokens=Tokens.from_environment(os.environ, audience=self.hosted.service.name),
             rate=RateLimit(rate, rate * CALLER_BURST / CALLER_RATE),
             describe=self.describe,
-            openapi=describe_api(self.hosted) if schema_shown() else None,
+            openapi=describe_api(self.hosted, known=bool(self.features)) if schema_shown() else None,
             max_body_bytes=self.hosted.max_body_bytes,
+            features=self.features,
         )
 
 
@@ -174,8 +182,13 @@ def watching(service: Service, ladder: Ladder, reviews: ReviewFeed | None) -> Dr
     return watch
 
 
-def describe_api(hosted: Hosted) -> dict[str, Any]:
-    """Return the description of a service's API."""
+def describe_api(hosted: Hosted, *, known: bool = False) -> dict[str, Any]:
+    """Return the description of a service's API.
+
+    Args:
+        hosted: The service.
+        known: Whether it has a feature store to ask.
+    """
     example = json.loads((hosted.folder / "example.json").read_text(encoding="utf-8"))
     return openapi(
         title=hosted.service.name,
@@ -183,6 +196,7 @@ def describe_api(hosted: Hosted) -> dict[str, Any]:
         request=hosted.schema,
         answer=hosted.answer,
         example=example,
+        known=known,
     )
 
 

@@ -9,19 +9,52 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from services.readiness import dsse
+from services.readiness.digests import json_digest
 from services.readiness.errors import ServiceError
 
 PAYLOAD_TYPE = "application/vnd.plinth.features+json"
 
 
 class FeaturesRefusedError(ServiceError):
-    """Features are missing, altered, too old, or of another definition."""
+    """Features are altered, too old, or of another definition."""
+
+
+class UnknownSubjectError(FeaturesRefusedError):
+    """The store has no features of a subject."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """What features mean: equal where they are written, trained on and read.
+
+    Args:
+        name: Name of the set.
+        version: Counts up with every change of meaning.
+        columns: Names of the features in order.
+        code: Digest that changes when what computes them does.
+    """
+
+    name: str
+    version: int
+    columns: tuple[str, ...]
+    code: str
+
+    @property
+    def title(self) -> str:
+        """Return name and version, as the online store knows them."""
+        return f"{self.name}/v{self.version}"
+
+    @property
+    def digest(self) -> str:
+        """Return the digest that items and tables carry."""
+        return json_digest([self.name, self.version, list(self.columns), self.code])
 
 
 def item_of(
@@ -79,11 +112,12 @@ def read_item(
         trusted: Keys that may have signed it.
 
     Raises:
+        UnknownSubjectError: There is no item.
         FeaturesRefusedError: With the reason; never with a value or the subject.
     """
     where = f"online features {feature_set}"
     if item is None:
-        raise FeaturesRefusedError("There are no features of this subject.", where=where)
+        raise UnknownSubjectError("There are no features of this subject.", where=where)
     if (item.get("subject"), item.get("feature_set")) != (subject, feature_set):
         raise FeaturesRefusedError("The features are of another subject or set.", where=where)
     keys = {dsse.key_id(key): key for key in trusted}

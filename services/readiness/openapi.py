@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from services.readiness.api import DECIDE_SCOPE, MODEL_SCOPE
+from services.readiness.feature_lookup import Subject
 
 
 class FieldProblem(BaseModel):
@@ -40,7 +41,13 @@ REFUSALS = {
 
 
 def openapi(
-    *, title: str, version: str, request: type[BaseModel], answer: type[BaseModel], example: dict[str, Any]
+    *,
+    title: str,
+    version: str,
+    request: type[BaseModel],
+    answer: type[BaseModel],
+    example: dict[str, Any],
+    known: bool = False,
 ) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of a service.
 
@@ -50,9 +57,11 @@ def openapi(
         request: Schema of a request's body.
         answer: Schema of a decision.
         example: A valid request.
+        known: Whether a request may also name a subject whose features are in the store.
     """
+    asked: list[type[BaseModel]] = [request, *([Subject] if known else [])]
     _, schemas = models_json_schema(
-        [(request, "validation"), (answer, "serialization"), (Problem, "serialization")],
+        [*((one, "validation") for one in asked), (answer, "serialization"), (Problem, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
 
@@ -79,6 +88,7 @@ def openapi(
                     },
                 }
             },
+            **(_known(content(answer.__name__), content("Subject"), refusals) if known else {}),
             "/model": {
                 "get": {
                     "operationId": "describe",
@@ -99,3 +109,19 @@ def openapi(
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
+
+
+def _known(answer: dict[str, Any], asked: dict[str, Any], refusals: dict[str, Any]) -> dict[str, Any]:
+    unknown = {"description": "The feature store knows nobody of this name."}
+    decide = {
+        "operationId": "decide_known",
+        "summary": "Decide on somebody whose features are in the store.",
+        "security": [{"token": [DECIDE_SCOPE]}],
+        "requestBody": {"required": True, "content": asked},
+        "responses": {
+            "200": {"description": "A decision.", "content": answer},
+            "404": unknown | {"content": refusals["400"]["content"]},
+            **refusals,
+        },
+    }
+    return {"/decisions/known": {"post": decide}}
