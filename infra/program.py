@@ -163,6 +163,8 @@ def build(settings: Settings, providers: Providers) -> Outputs:
                 region=settings.aws.region,
                 token_issuer=settings.tokens.issuer,
                 token_keys=settings.tokens.key_set(),
+                features_table=stores.tables["features"].name,
+                feature_keys=readiness.feature_keys(settings),
                 decisions_bucket=stores.buckets["decisions"].name,
                 review_table=stores.tables["reviews"].name,
             ),

@@ -45,6 +45,14 @@ class TokenSettings(Frozen):
         ),
     ] = []  # noqa: RUF012 - pydantic copies it for each instance
 
+    builders: Annotated[
+        list[Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]],
+        Field(
+            description="Public keys (ed25519, base64) whose signatures on features count beside those of "
+            "services/signers.yaml: a clone's own key, on emulated stacks only."
+        ),
+    ] = []  # noqa: RUF012 - the same
+
     def key_set(self) -> str:
         """Return the keys as a JSON Web Key Set."""
         keys = [key.model_dump(exclude_none=True) for key in self.keys]

@@ -25,7 +25,7 @@ DECISIONS_FOLDER = "/var/lib/plinth/decisions"
 is in the bucket within minutes (``Limits`` in services/readiness/decision_log/writer.py)."""
 POD_IDENTITY_AGENT = "169.254.170.23/32"
 """Where EKS Pod Identity gives a pod its credentials (EKS user guide)."""
-ISSUER_FOLDER, KEYS_FILE = "/etc/plinth/issuer", "keys.json"
+ISSUER_FOLDER, KEYS_FILE, FEATURE_KEYS_FILE = "/etc/plinth/issuer", "keys.json", "feature-keys.json"
 CPU_BURST = 4
 """CPU limit as a multiple of the request: a cold start and a burst may borrow idle cores."""
 
@@ -49,6 +49,8 @@ class ServingArgs:
         region: Region of the stores.
         token_issuer: Who issues the callers' tokens; empty lets nobody in.
         token_keys: The issuer's public keys: a JSON Web Key Set.
+        features_table: Online feature store.
+        feature_keys: Public keys that may have signed features: a JSON list.
         decisions_bucket: Bucket of the decision log.
         review_table: Table of cases that wait for a person.
     """
@@ -67,6 +69,8 @@ class ServingArgs:
     region: str
     token_issuer: str
     token_keys: str
+    features_table: pulumi.Input[str]
+    feature_keys: str
     decisions_bucket: pulumi.Input[str]
     review_table: pulumi.Input[str]
 
@@ -107,7 +111,10 @@ class Serving(pulumi.ComponentResource):
             opts=child,
         )
         issuer = kubernetes.core.v1.ConfigMap(
-            f"{name}-issuer", metadata=metadata(), data={KEYS_FILE: args.token_keys}, opts=child
+            f"{name}-issuer",
+            metadata=metadata(),
+            data={KEYS_FILE: args.token_keys, FEATURE_KEYS_FILE: args.feature_keys},
+            opts=child,
         )
         deployment = kubernetes.apps.v1.Deployment(
             name,
@@ -229,7 +236,7 @@ def _pod(
             annotations={
                 "plinth.dev/model-digest": args.model_digest,
                 # Keys are read at the start of a process, so new ones must start new processes.
-                "plinth.dev/issuer-keys": f"sha256:{hashlib.sha256(args.token_keys.encode()).hexdigest()}",
+                "plinth.dev/issuer-keys": f"sha256:{hashlib.sha256(f'{args.token_keys}{args.feature_keys}'.encode()).hexdigest()}",
             },
         ),
         spec=kubernetes.core.v1.PodSpecArgs(
@@ -269,6 +276,10 @@ def _pod(
     )
 
 
+def _digest(*texts: str) -> str:
+    return f"sha256:{hashlib.sha256(chr(0).join(texts).encode()).hexdigest()}"
+
+
 def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
     return kubernetes.core.v1.ContainerArgs(
         name="serve",
@@ -286,6 +297,10 @@ def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
             kubernetes.core.v1.EnvVarArgs(name="PLINTH_TOKEN_AUDIENCE", value=args.service),
             kubernetes.core.v1.EnvVarArgs(
                 name="PLINTH_TOKEN_KEYS_FILE", value=f"{ISSUER_FOLDER}/{KEYS_FILE}"
+            ),
+            kubernetes.core.v1.EnvVarArgs(name="PLINTH_FEATURES_TABLE", value=args.features_table),
+            kubernetes.core.v1.EnvVarArgs(
+                name="PLINTH_FEATURES_KEYS_FILE", value=f"{ISSUER_FOLDER}/{FEATURE_KEYS_FILE}"
             ),
             kubernetes.core.v1.EnvVarArgs(name="PLINTH_DECISIONS_FOLDER", value=DECISIONS_FOLDER),
             kubernetes.core.v1.EnvVarArgs(name="PLINTH_DECISIONS_BUCKET", value=args.decisions_bucket),

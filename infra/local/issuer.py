@@ -6,7 +6,7 @@ In production tokens come from the organisation's OIDC issuer and this file play
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from joserfc import jwk, jwt
@@ -38,15 +38,18 @@ def keys_file() -> Path:
     return folder() / "keys.json"
 
 
-def settings_file() -> Path:
+def settings_file(builders: Sequence[str] = ()) -> Path:
     """Return the file that tells a stack's settings of this issuer: its name and its public key.
+
+    Args:
+        builders: Public keys whose signatures on features count, too.
 
     Raises:
         PlatformError: The key is damaged.
     """
     path = folder() / "tokens.json"
     keys = json.loads(keys_file().read_text(encoding="utf-8"))["keys"]
-    wanted = {"issuer": ISSUER, "keys": keys}
+    wanted = {"issuer": ISSUER, "keys": keys, "builders": list(builders)}
     if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != wanted:
         _write(path, wanted, 0o644)
     return path

@@ -10,7 +10,7 @@ from infra.gate import ACCEPTANCE_VARIABLE
 from infra.local import isolation, issuer, toolchain
 from infra.local.paths import home, repo_root
 from infra.local.session import Platform
-from infra.ops import state_backend
+from infra.ops import contracts, state_backend
 from infra.ops.releases import releases_file
 from infra.ops.state import backend_dir, backend_url
 from infra.policy_settings import policy_settings
@@ -18,6 +18,7 @@ from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
 from policies.pulumi_pack import pack_config
+from services.readiness import dsse
 
 LOCAL_PASSPHRASE = "plinth-local"  # noqa: S105 - for everybody; see infra/decisions/0003-local-passphrase.md
 _FROM_CALLER = ("HOME", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ", "NO_COLOR", "COLUMNS")
@@ -45,7 +46,7 @@ def variables(
     values = {
         **_engine(settings, tools),
         "PULUMI_BACKEND_URL": backend_url(),
-        TOKENS_VARIABLE: str(issuer.settings_file()),
+        TOKENS_VARIABLE: str(issuer.settings_file(_builders(settings))),
         **isolation.local_env({}, platform),
     }
     if file.parent != repo_root() / "stacks":  # where the engine looks by itself
@@ -53,6 +54,13 @@ def variables(
     if not any(os.environ.get(name) for name in _PASSPHRASES):
         values["PULUMI_CONFIG_PASSPHRASE"] = LOCAL_PASSPHRASE
     return values
+
+
+def _builders(settings: Settings) -> list[str]:
+    """Return the key of this clone where its signatures count."""
+    if settings.contracts != "development":
+        return []
+    return [dsse.public_text(contracts.development_key().public_key())]
 
 
 def on_aws(settings: Settings, file: Path, tools: toolchain.Toolchain) -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from infra.ops import contracts, trail
 from infra.ops.account import Account
 from infra.settings import Settings
 from services.lifecycle import inference, ingestion, scaffold
+from services.lifecycle import pipeline as pipelines
 from services.lifecycle.pipeline import Pipeline, Run, Stores, of, run
 from services.lifecycle.registry import Registry, RegistryError, Version
 from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects, Items, TableItems
@@ -243,6 +245,16 @@ def trust_figures(service: str) -> Callable[[int], dict[str, Any]]:
         )
     found: Callable[[int], dict[str, Any]] = importlib.import_module(module).measure
     return found
+
+
+def publish(service: str, settings: Settings, place: Place, *, key_file: Path | None) -> int:
+    """Write the features of every subject of a service to the stack's online store; return how many."""
+    with told():
+        table = naming.table(settings.environment, "online-features")
+        client = Account.of(settings).client("dynamodb")
+        items = TableItems(client, table, partition="subject", sort="feature_set")
+        kept, key = stores(settings, place), builder_key(settings, key_file)
+        return pipelines.publish(of(service), kept, items, key, seconds=int(time.time()))
 
 
 def reports(pipeline: Pipeline, settings: Settings, place: Place) -> list[dict[str, Any]]:

@@ -1,8 +1,11 @@
 """What a service shows of its readiness contract in the cluster, for people and for controls."""
 
+import json
+
 from infra.local.paths import repo_root
 from infra.naming import ANNOTATIONS
-from services.readiness import contract_file
+from infra.settings import Settings
+from services.readiness import contract_file, dsse, signers
 from services.readiness.contract import CONTRACT_FILE
 
 
@@ -34,3 +37,10 @@ def card(service: str) -> dict[str, str]:
         "technical-file": f"{place}/README.md",
     }
     return {f"{ANNOTATIONS}{key}": text for key, text in shown.items()}
+
+
+def feature_keys(settings: Settings) -> str:
+    """Return whose signatures on features count, as a JSON list: builders', a clone's own on emulated stacks."""
+    known = [dsse.public_text(key) for key in signers.load(repo_root() / "services").builders()]
+    own = settings.tokens.builders if settings.contracts == "development" else []
+    return json.dumps([*known, *own])

@@ -22,7 +22,7 @@ from services.lifecycle.datasets import DataSpec
 from services.lifecycle.features import Event, FeatureSet
 from services.lifecycle.packing import Packable, provenance
 from services.lifecycle.registry import Registry, Version
-from services.lifecycle.stores import Objects
+from services.lifecycle.stores import Items, Objects
 from services.readiness import contract_file
 from services.readiness.contract import Contract
 from services.readiness.digests import file_digest, json_digest
@@ -33,6 +33,8 @@ from services.readiness.manifest import MANIFEST_FILE, write_manifest
 Matrix = npt.NDArray[np.float32]
 TIME_UNKNOWN = 0
 """Time of events whose data carry none: before every other, so it is known at any time."""
+ONLINE_SECONDS = 30 * 24 * 3600
+"""So long the online store keeps an item: services refuse it after a week (``feature_lookup.py``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +162,7 @@ def run(
     batches = [batch for batch in batches if not batch.breaches]
     frame, digest = ingestion.load(spec, batches, stores.data)
     say("features")
-    events = [
-        Event(subject=f"row-{number:08d}", seconds=TIME_UNKNOWN, record=record)
-        for number, record in enumerate(pipeline.records(frame))
-    ]
+    events = _events(pipeline, frame, TIME_UNKNOWN)
     table_digest = features.keep(
         features.compute(pipeline.feature_set, events), pipeline.feature_set, stores.features, key
     )
@@ -201,3 +200,31 @@ def run(
         features=table_digest,
         quarantined=sum(batch.quarantined for batch in batches),
     )
+
+
+def publish(pipeline: Pipeline, stores: Stores, items: Items, key: Ed25519PrivateKey, *, seconds: int) -> int:
+    """Write what is known of every subject to the online store; return how many were written.
+
+    Args:
+        pipeline: The service's part.
+        stores: Where the accepted rows are.
+        items: The online store.
+        key: Signs the items.
+        seconds: Time at which the values count as known: the rows carry none of their own.
+
+    Raises:
+        DataError: Nothing has come in yet.
+    """
+    batches = [one for one in ingestion.batches(pipeline.spec, stores.data) if not one.breaches]
+    if not batches:
+        raise DataError("No data have come in yet.", fix=f"./plinth train {pipeline.packable.name}")
+    frame, _ = ingestion.load(pipeline.spec, batches, stores.data)
+    table = features.compute(pipeline.feature_set, _events(pipeline, frame, seconds))
+    return features.publish(table, items, key, lifetime_seconds=ONLINE_SECONDS)
+
+
+def _events(pipeline: Pipeline, frame: pd.DataFrame, seconds: int) -> list[Event]:
+    return [
+        Event(subject=f"row-{number:08d}", seconds=seconds, record=record)
+        for number, record in enumerate(pipeline.records(frame))
+    ]

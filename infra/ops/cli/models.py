@@ -195,6 +195,23 @@ def data_reports(
         screen.out.print(f"No data of {service} have come in; ./plinth train {service} --delivery FILE.")
 
 
+@data_app.command("publish")
+def data_publish(
+    service: Service,
+    stack: Stack = "local",
+    store: Store = "folder",
+    key: Annotated[Path | None, typer.Option(help="Key of a builder; the clone's own locally.")] = None,
+) -> None:
+    """Write what is known of every subject to the stack's online feature store, signed.
+
+    A request to /v1/decisions/known may then name a subject, such as row-00000012, in place of its data.
+    """
+    from infra.ops import lifecycle
+
+    count = lifecycle.publish(service, settings_of(stack), store, key_file=key)
+    screen.out.print(f"{count} subject(s) of {service} written; newer items were left as they are.")
+
+
 @data_app.command("accept-schema")
 def data_accept_schema(service: Service) -> None:
     """Write down the schema of a new version; one that stands for another schema is refused."""
