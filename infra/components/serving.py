@@ -236,7 +236,7 @@ def _pod(
             annotations={
                 "plinth.dev/model-digest": args.model_digest,
                 # Keys are read at the start of a process, so new ones must start new processes.
-                "plinth.dev/issuer-keys": f"sha256:{hashlib.sha256(f'{args.token_keys}{args.feature_keys}'.encode()).hexdigest()}",
+                "plinth.dev/issuer-keys": _digest(args.token_keys, args.feature_keys),
             },
         ),
         spec=kubernetes.core.v1.PodSpecArgs(

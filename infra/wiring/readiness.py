@@ -40,7 +40,7 @@ def card(service: str) -> dict[str, str]:
 
 
 def feature_keys(settings: Settings) -> str:
-    """Return whose signatures on features count, as a JSON list: builders', a clone's own on emulated stacks."""
+    """Return whose signatures on features count, as JSON: builders', a clone's own where that counts."""
     known = [dsse.public_text(key) for key in signers.load(repo_root() / "services").builders()]
     own = settings.tokens.builders if settings.contracts == "development" else []
     return json.dumps([*known, *own])

@@ -172,12 +172,20 @@ def review_export(
 def bench_trust(
     splits: Annotated[int, typer.Option(min=1, max=50, help="Splits of the data to average over.")] = 10,
     service: Service = "credit-risk",
+    write: Annotated[bool, typer.Option("--write", help="Put the tables into the service's README.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a service's guards on shifted data: detection, conformal coverage, explanations."""
+    """Measure a service's guards on shifted data: detection, conformal coverage, fairness, explanations.
+
+    The tables in the service's README are these figures (`--write`); a test measures again and compares.
+    """
+    from infra.local.paths import repo_root
     from infra.ops.lifecycle import trust_figures
+    from services.lifecycle import trust_tables
 
     found = trust_figures(service)(splits)
+    if write:
+        trust_tables.write(repo_root() / "services" / service.replace("-", "_") / "README.md", found)
     if as_json:
         screen.json(found)
         return
