@@ -144,6 +144,9 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         opts,
     )
 
+    development = (
+        settings.contracts == "development"
+    )  # a clone's own signatures count, on emulated stacks only
     # Services: each one from the release that was built and judged for it.
     servings = {
         service: Serving(
@@ -164,7 +167,7 @@ def build(settings: Settings, providers: Providers) -> Outputs:
                 token_issuer=settings.tokens.issuer,
                 token_keys=settings.tokens.key_set(),
                 features_table=stores.tables["features"].name,
-                feature_keys=readiness.feature_keys(settings),
+                feature_keys=readiness.feature_keys(settings.tokens.builders if development else []),
                 decisions_bucket=stores.buckets["decisions"].name,
                 review_table=stores.tables["reviews"].name,
             ),

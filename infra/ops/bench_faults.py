@@ -24,6 +24,7 @@ from unittest import mock
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.credit_risk.answering import HOSTED
+from services.credit_risk.features import KNOWN
 from services.credit_risk.packaging import SERVICE as PACKABLE
 from services.lifecycle.packing import cache_folder, cached_model
 from services.readiness.api import Api, Endpoints
@@ -47,7 +48,6 @@ SLOW_SECONDS = 0.6
 
 PATIENT_SECONDS = 5.0
 """Wait for model and disk where they are not what is broken: a busy machine is not a fault of the service."""
-
 HANG_SECONDS = 10.0
 """The gateway gives up after ten seconds; what takes longer hangs."""
 
@@ -82,10 +82,9 @@ class _Table:
 
     def read(self, subject: str, title: str) -> Any:
         """Return the item of any subject."""
-        assert HOSTED.known is not None
-        now, digest = int(time.time()), HOSTED.known.definition.digest
+        now, digest = int(time.time()), KNOWN.digest
         item = item_of(subject, title, digest, now, self._values, expires_at=now + 60, key=self.key)
-        return item | {"values": str(item["values"]).replace("1", "2")} if self.altered else item
+        return item | ({"values": str(item["values"]).replace("1", "2")} if self.altered else {})
 
 
 class _FullFeed:
@@ -211,9 +210,9 @@ def _broken(fault: str, world: _World) -> Iterator[None]:
         if fault == "log_store_down":
             world.store.away = True
         if fault in {"feature_store_down", "feature_store_hangs"}:
-            broken = _raises(OSError(errno.ECONNREFUSED, ""))
-            broken = broken if fault.endswith("down") else _after(SLOW_SECONDS, world.features.read)
-            stack.enter_context(mock.patch.object(world.features, "read", broken))
+            hangs = _after(SLOW_SECONDS, world.features.read)
+            read = hangs if fault.endswith("hangs") else _raises(ConnectionError())
+            stack.enter_context(mock.patch.object(world.features, "read", read))
         world.table.altered = fault == "features_altered"
         yield
 
@@ -269,9 +268,8 @@ async def _load(world: _World, bodies: list[bytes], requests: int) -> list[tuple
 
     async def client() -> None:
         for i in todo:
-            known = json.dumps({"subject": f"row-{i:08d}"}).encode()
-            body = bodies[i % len(bodies)] if world.path == "/decisions" else known
-            answers.append(await world.ask(body))
+            known = b'{"subject": "row-%08d"}' % i
+            answers.append(await world.ask(bodies[i % 200] if world.path == "/decisions" else known))
 
     await asyncio.gather(*(client() for _ in range(AT_ONCE)))
     return answers

@@ -1,10 +1,10 @@
 """What a service shows of its readiness contract in the cluster, for people and for controls."""
 
 import json
+from collections.abc import Sequence
 
 from infra.local.paths import repo_root
 from infra.naming import ANNOTATIONS
-from infra.settings import Settings
 from services.readiness import contract_file, dsse, signers
 from services.readiness.contract import CONTRACT_FILE
 
@@ -39,8 +39,11 @@ def card(service: str) -> dict[str, str]:
     return {f"{ANNOTATIONS}{key}": text for key, text in shown.items()}
 
 
-def feature_keys(settings: Settings) -> str:
-    """Return whose signatures on features count, as JSON: builders', a clone's own where that counts."""
+def feature_keys(own: Sequence[str]) -> str:
+    """Return whose signatures on features count, as JSON: the builders' on the list, and these.
+
+    Args:
+        own: Further public keys: a clone's own, on emulated stacks.
+    """
     known = [dsse.public_text(key) for key in signers.load(repo_root() / "services").builders()]
-    own = settings.tokens.builders if settings.contracts == "development" else []
     return json.dumps([*known, *own])
