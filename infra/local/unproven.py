@@ -152,8 +152,9 @@ UNPROVEN = (
     ),
     Unproven(
         resource="aws:s3/bucketReplicationConfig:BucketReplicationConfig",
-        what="that objects arrive in the other region",
-        instead="tests compare rule, role and both keys; both buckets exist in the local API",
+        what="that S3 may copy with this role and these keys, and in time; the local API copies every object "
+        "two seconds after it was written, whatever the role may do",
+        instead="tests compare rule, role and both keys; drills lose a region while copies are on their way",
     ),
     Unproven(
         resource="aws:securityhub/standardsSubscription:StandardsSubscription",

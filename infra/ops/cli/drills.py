@@ -1,9 +1,10 @@
 """Commands that break something on purpose and measure what happens then."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
 from infra.errors import Exit
 from infra.ops.cli.base import Json, drill_app
@@ -69,4 +70,85 @@ def _run(each: "Runs", runs: int, seed: int, command: str, *, as_json: bool) -> 
             f"{sum(told['hits'].values())} of {told['requests']} requests were hit."
         )
     if not told["good"]:
+        raise typer.Exit(Exit.FAILED)
+
+
+@drill_app.command("disaster")
+def drill_disaster(
+    here: Annotated[
+        bool, typer.Option("--here", help="Lose this clone's own local stack, not one made for the drill.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Lose the local stack's whole region under load and rebuild it in the other one, then count.
+
+    Measured: time until users are answered again, what each store lost, every acknowledged decision in the
+    restored and verified log, resources that differ. Goal: five minutes and no manual step. Exit code 1
+    when one of them is missed. Takes an environment of its own, about ten minutes.
+    """
+    from infra.ops import lock
+    from infra.ops.drills import disaster, places
+
+    steps = Steps()
+    with places.own("disaster", here=here), lock.exclusive("drill disaster"), steps.shown():
+        told = disaster.run(steps)
+    if as_json:
+        screen.json(told)
+    else:
+        _say_disaster(told)
+    if not told["good"]:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _say_disaster(told: dict[str, Any]) -> None:
+    for phase, seconds in told["rto_seconds"].items():
+        screen.out.print(f"  {phase:<12} {seconds} s")
+    for store, seconds in told["rpo_seconds"].items():
+        stated = told["stated_rpo_seconds"].get(store, told["stated_rpo_seconds"]["objects"])
+        screen.out.print(f"  lost of {store}: the last {seconds} s; {stated:,} s may be")
+    decisions = told["decisions"]
+    screen.out.print(
+        f"[bold]{decisions['acknowledged']} decisions[/] were acknowledged, {decisions['restored']} are in "
+        f"the restored log, {decisions['lost_beyond_the_stated_rpo']} lost beyond the stated RPO; "
+        f"{decisions['log_findings']} findings in the log; resources "
+        f"{'equal but for names and region' if told['graph']['equal'] else 'DIFFER'}."
+    )
+
+
+@drill_app.command("gameday")
+def drill_gameday(
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(help="Which scenarios; all of them when none is named.")
+    ] = None,
+    here: Annotated[
+        bool, typer.Option("--here", help="On this clone's own local stack, not one made for the drill.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Break one part after the other under load: API server, AWS, objects, bucket, key, state, cluster.
+
+    For each: what was injected, what users saw, seconds until it was noticed and until all was well again,
+    what was lost, and the commands of its runbook. Exit code 1 when something was lost or not mended.
+    """
+    from infra.ops import lock
+    from infra.ops.drills import gamedays, places
+
+    steps, wanted = Steps(), gamedays.chosen(scenarios or [])
+    with places.own("gameday", here=here), lock.exclusive("drill gameday"), steps.shown():
+        rows = gamedays.run(wanted, steps)
+    if as_json:
+        screen.json(gamedays.as_json(rows))
+    else:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("scenario", "users saw", "noticed", "well again", "lost", "noticed by"):
+            table.add_column(column)
+        for row in rows:
+            seen = ", ".join(f"{count} {outcome}" for outcome, count in row.users_saw.items())
+            lost = ", ".join(f"{count} {what}" for what, count in row.lost.items()) or "nothing"
+            said = row.problem or row.noticed_by
+            table.add_row(
+                row.name, seen, f"{row.seconds_to_notice} s", f"{row.seconds_to_mend} s", lost, said
+            )
+        screen.out.print(table)
+    if not all(row.good for row in rows):
         raise typer.Exit(Exit.FAILED)

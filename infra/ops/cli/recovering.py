@@ -84,6 +84,72 @@ def backup_test(stack: Stack = "local", as_json: Json = False) -> None:
     )
 
 
+@backup_app.command("restore-state")
+def backup_restore_state(
+    stack: Stack = "local",
+    copy: Annotated[
+        bool, typer.Option("--copy", help="From the copy in the other region, when the bucket is lost too.")
+    ] = False,
+) -> None:
+    """Bring a lost state back: the one that the newest record speaks of, proven by its digest.
+
+    A state that is there is never written over. What has changed since the record is found by the next
+    ./plinth up --refresh.
+    """
+    from infra.ops import emulated, lock
+    from infra.ops.account import Account
+    from infra.ops.recovery import records, sources
+
+    settings = records.built_settings(emulated.stack_file(stack))
+    with lock.exclusive(f"backup restore-state --stack {stack}"):
+        record = sources.restore_state(settings, Account.of(settings), copy=copy)
+    screen.out.print(
+        f"The state of stack {stack} is that of record {record.name}, {len(record.said['graph'])} resources. "
+        f"Next: ./plinth up --refresh --stack {stack}"
+    )
+
+
+@backup_app.command("undo")
+def backup_undo(
+    since: Annotated[str, typer.Argument(help="The last good moment, ISO 8601 with a zone.")],
+    data_class: Annotated[str, typer.Option("--bucket", help="Which bucket, by data class.")] = "artifacts",
+    stack: Stack = "local",
+    as_json: Json = False,
+) -> None:
+    """Bring back what was in a bucket at a moment: objects that were overwritten or deleted after it.
+
+    The older version is written on top; nothing is removed, so what somebody did stays as evidence.
+    """
+    from dataclasses import asdict
+    from datetime import datetime
+
+    from infra.ops import emulated, lock
+    from infra.ops.account import Account
+    from infra.ops.recovery import keeping, records, undo
+
+    settings = records.built_settings(emulated.stack_file(stack))
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        raise typer.BadParameter(f"'{since}' is no time; write 2026-01-31T12:00:00+00:00.") from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter("The time has no zone; end it with +00:00.")
+    if data_class not in keeping.CLASSES:
+        raise typer.BadParameter(f"There is no bucket '{data_class}'; use: {', '.join(keeping.CLASSES)}.")
+    with lock.exclusive(f"backup undo --stack {stack}"):
+        name = keeping.bucket(settings, data_class)
+        done = undo.since(Account.of(settings).client("s3"), name, moment)
+    if as_json:
+        screen.json(asdict(done))
+        return
+    screen.out.print(
+        f"{name}: {len(done.overwritten)} overwritten and {len(done.deleted)} deleted objects are back; "
+        f"{len(done.newer)} newer ones were left."
+    )
+    for one in done.newer:
+        screen.out.print(f"  newer, look at it: {one}", markup=False)
+
+
 @app.command()
 def rebuild(  # noqa: PLR0917 - Typer gives them by name
     lost: Annotated[str, typer.Option("--from", help="The lost stack: a file in stacks/.")],

@@ -16,10 +16,13 @@ from infra.errors import Exit, PlinthError
 from infra.local.paths import home
 from infra.ops.account import Account, reason
 from infra.settings import Settings
+from infra.wiring.storage import BUCKETS
 
 PREFIX = "recovery"
 """Beginning of every key; what models and training keep in the bucket begins with other words."""
 DATA_CLASS = "artifacts"
+CLASSES = BUCKETS
+"""Data classes that have a bucket."""
 RECORDS, STATES, TABLES = "records", "states", "tables"
 """Kinds of what is kept; the second part of a key is the stack, the third the kind."""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.errors import Exit, PlinthError
+from infra.naming import PROJECT
+from infra.ops import state
 from infra.ops.account import Account
 from infra.ops.recovery import backups, keeping, records, statements, tables
 from infra.ops.recovery.backups import Backup
@@ -103,3 +105,29 @@ def state_of(keep: Keep, record: Record) -> Mapping[str, Any]:
     latest = json.loads(content)["checkpoint"]["latest"]
     assert isinstance(latest, dict)
     return latest
+
+
+def restore_state(settings: Settings, account: Account, *, copy: bool = False) -> Record:
+    """Put the state that the newest record speaks of in the place of a lost one; return that record.
+
+    Raises:
+        PlinthError: There is a state, which is not written over; or what is kept is not to be trusted.
+    """
+    stack = settings.environment
+    if state.resource_count(stack):
+        raise PlinthError(
+            f"Stack '{stack}' has a state of {state.resource_count(stack)} resources: not written over.",
+            where=str(state.state_file(stack)),
+            fix="A damaged one is repaired by ./plinth up; one that must go is put aside by hand.",
+            code=Exit.REFUSED,
+        )
+    keep = Keep(settings, account, copy=copy)
+    record = newest_record(keep, settings)
+    latest = state_of(keep, record)
+    checkpoint = {"stack": f"organization/{PROJECT}/{stack}", "latest": latest}
+    state.ensure_stack(stack)
+    path = state.state_file(stack)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps({"version": 3, "checkpoint": checkpoint}), encoding="utf-8")
+    part.replace(path)
+    return record

@@ -1,17 +1,23 @@
 """Backups are proven before anything is built from them, and what is restored is what was backed up."""
 
 import json
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import HealthCheck, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from infra.errors import Exit, PlinthError, RefusedError
+from infra.local.paths import repo_root
 from infra.ops import contracts, state
-from infra.ops.recovery import backups, keeping, objects, rebuild, records, sources, tables
+from infra.ops.cli import app
+from infra.ops.drills import gamedays, loss, scenarios
+from infra.ops.recovery import backups, comparison, keeping, objects, rebuild, records, sources, tables, undo
 from infra.ops.recovery.keeping import Keep
 from infra.ops.recovery.rebuild_work import Progress
 from infra.settings import Settings
@@ -216,3 +222,78 @@ def test_ages_name_what_is_late_or_missing(settings: Settings, kept: Any) -> Non
     path.write_text(path.read_text().replace("alerts", "other"))
     again = {row.store: row for row in backups.status(settings, replace_region(kept, settings.aws.region))}
     assert "changed since" in again["state"].problem
+
+
+def test_what_was_overwritten_or_deleted_comes_back_and_nothing_is_removed(
+    settings: Settings, account: Any
+) -> None:
+    s3, bucket = account.client("s3", settings.aws.region), keeping.bucket(settings)
+    for name in ("kept", "overwritten", "deleted", "gone before"):
+        s3.put_object(Bucket=bucket, Key=name, Body=name.encode())
+    s3.delete_object(Bucket=bucket, Key="gone before")
+    time.sleep(1.1)  # S3 tells times in whole seconds
+    moment = datetime.now(UTC)
+    time.sleep(1.1)
+    s3.put_object(Bucket=bucket, Key="overwritten", Body=b"junk")
+    s3.put_object(Bucket=bucket, Key="new", Body=b"new")
+    s3.delete_object(Bucket=bucket, Key="deleted")
+
+    done = undo.since(s3, bucket, moment)
+
+    assert done == undo.Undone(overwritten=("overwritten",), deleted=("deleted",), newer=("new",))
+    there = {row["Key"] for row in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    assert there == {"kept", "overwritten", "deleted", "new"}
+    assert s3.get_object(Bucket=bucket, Key="overwritten")["Body"].read() == b"overwritten"
+    assert b"junk" in [
+        s3.get_object(Bucket=bucket, Key=row["Key"], VersionId=row["VersionId"])["Body"].read()
+        for row in s3.list_object_versions(Bucket=bucket)["Versions"]
+    ]
+
+
+def test_a_lost_state_comes_back_and_a_living_one_is_not_written_over(settings: Settings, kept: Any) -> None:
+    home = replace_region(kept, settings.aws.region)
+    before = state.digest("local")
+    with pytest.raises(PlinthError, match="not written over"):
+        sources.restore_state(settings, home)
+    loss.forget("local")
+    assert state.resource_count("local") == 0
+
+    record = sources.restore_state(settings, home, copy=True)
+
+    assert state.digest("local") == before
+    assert records.verify(settings, record, None) == []
+
+
+def test_scenarios_have_names_of_their_own_and_commands_that_exist() -> None:
+    names = [one.name for one in scenarios.ALL]
+
+    assert len(set(names)) == len(names) >= 9
+    assert [one.name for one in gamedays.chosen([])] == names
+    with pytest.raises(PlinthError, match="no scenario flood"):
+        gamedays.chosen(["flood"])
+    known = {f"./plinth {name}" for name in commands()}
+    used = {command.partition(" --")[0] for one in scenarios.ALL for command in one.commands}
+    assert used - {"./plinth logs apiserver"} <= known
+
+
+def commands() -> set[str]:
+    found: set[str] = set()
+
+    def walk(command: Any, words: str) -> None:
+        for name, sub in command.commands.items():
+            found.add(f"{words}{name}")
+            if hasattr(sub, "commands"):
+                walk(sub, f"{words}{name} ")
+
+    walk(typer.main.get_command(app), "")
+    return found
+
+
+def test_what_an_account_has_once_is_what_the_stack_that_owns_it_has_more() -> None:
+    golden = repo_root() / "tests" / "golden"
+    owner, other = (json.loads((golden / f"{name}.json").read_text()) for name in ("local", "local-dr"))
+    more = {row.split(" ", 1)[1] for row in set(owner) - set(other)}
+
+    assert set(other) <= set(owner)
+    assert [name for name in more if not name.startswith(comparison.ONCE)] == []
+    assert {one for one in comparison.ONCE if not any(name.startswith(one) for name in more)} == set()

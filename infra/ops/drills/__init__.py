@@ -1,0 +1,1 @@
+"""Drills on the local platform: something is broken under load, and what users saw is counted."""

@@ -1,0 +1,134 @@
+"""The whole drill: an environment under load loses its region and lives again in the other one."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from infra.ops import changes, emulated, lifecycle, status
+from infra.ops.account import Account
+from infra.ops.console import Steps
+from infra.ops.drills import loss
+from infra.ops.drills.load import Load
+from infra.ops.recovery import backups, keeping, rebuild, records, tables
+from infra.settings import Settings
+from services.readiness.decision_log.reading import Reader
+from services.readiness.decision_log.store import BucketStore
+
+LOST, INTO, SERVICE = "local", "local-dr", "credit-risk"
+GOAL_SECONDS = 300.0
+"""What the rebuild may take on the local platform: five minutes."""
+LOAD_SECONDS = 75.0
+"""How long decisions are made before the loss: longer than it takes to seal a segment of the log (60 s)."""
+AFTER_DECISIONS = 20
+"""Decisions after the rebuild that are waited for."""
+AFTER_SECONDS = 30.0
+
+
+def run(steps: Steps) -> dict[str, Any]:
+    """Bring the stack up, lose its region under load, rebuild it elsewhere, and return what was measured."""
+    file = emulated.stack_file(LOST)
+    with steps.step("the environment"):
+        ready = changes.prepare(file, steps)
+        planned, _ = changes.up(ready, steps, adopt_existing=True)
+        status.wait(LOST, 60)
+        records.after_up(ready.settings, planned)
+    settings, account = ready.settings, Account.of(ready.settings)
+    with steps.step("a model in the registry"):
+        if not lifecycle.versions(SERVICE, settings, "aws"):
+            lifecycle.train(
+                SERVICE, settings, place="aws", key_file=None, deliveries=(), prefix=None, say=steps.say
+            )
+    with Load(LOST, SERVICE) as load:
+        with steps.step("load"):
+            time.sleep(LOAD_SECONDS / 2)
+            backup = backups.run(settings, account)
+            time.sleep(LOAD_SECONDS / 2)
+            before = _tables(settings, account)
+        with steps.step("the region is lost"):
+            lost_at = loss.region(settings, account)
+        into = emulated.stack_file(INTO)
+        told = rebuild.run(changes.stack_settings(file, {}), changes.stack_settings(into, {}), into, steps)
+        with steps.step("users again"):
+            load.wait(_made(load) + AFTER_DECISIONS, AFTER_SECONDS)
+    rebuilt = records.built_settings(into)
+    return _report(load, lost_at, backup.at, before, told, rebuilt, Account.of(rebuilt))
+
+
+def _made(load: Load) -> int:
+    return sum(bool(one.decision) for one in load.answers)
+
+
+def _tables(settings: Settings, account: Account) -> dict[str, set[bytes]]:
+    client = account.client("dynamodb")
+    return {
+        role: set(tables.dump(client, tables.name_of(settings, role)).splitlines()) for role in tables.ROLES
+    }
+
+
+def _report(  # noqa: PLR0917 - called once, above
+    load: Load,
+    lost_at: float,
+    backed_up_at: str,
+    before: dict[str, set[bytes]],
+    told: dict[str, Any],
+    rebuilt: Settings,
+    account: Account,
+) -> dict[str, Any]:
+    store = BucketStore(keeping.bucket(rebuilt, "decisions"), account.client("s3"))
+    reader = Reader(SERVICE, store=store)
+    logged = {record.body.get("id") for record in reader.decisions()}
+    acknowledged = [one for one in load.answers if one.decision and one.at < lost_at]
+    lost = [one for one in acknowledged if one.decision not in logged]
+    stated = backups.RPO_SECONDS
+    rpo = {
+        "decisions": round(lost_at - min(one.at for one in lost), 1) if lost else 0.0,
+        "tables": round(lost_at - datetime.fromisoformat(backed_up_at).timestamp(), 1),
+        "state": 0.0,
+    }
+    for data_class, newest in told["kept"].items():
+        if data_class in {"artifacts", "data"} and newest:
+            rpo[data_class] = 0.0
+    now = _tables(rebuilt, account)
+    back = load.good_after(lost_at)
+    findings = len(reader.verify().findings)
+    beyond = sum(lost_at - one.at > stated["decisions"] for one in lost)
+    reached = loss.refused(account.proxy)
+    differs = told["differs"]
+    return {
+        "lost": {"stack": LOST, "at": datetime.fromtimestamp(lost_at, UTC).isoformat(timespec="seconds")},
+        "rto_seconds": {
+            **told["rto_seconds"],
+            "users": round(back - lost_at, 1) if back else None,
+            "goal": GOAL_SECONDS,
+        },
+        "rpo_seconds": rpo,
+        "stated_rpo_seconds": stated,
+        "decisions": {
+            "acknowledged": len(acknowledged),
+            "restored": len(acknowledged) - len(lost),
+            "lost": len(lost),
+            "lost_beyond_the_stated_rpo": beyond,
+            "log_findings": findings,
+        },
+        "table_items_lost": {role: len(rows - now[role]) for role, rows in before.items()},
+        "users_saw": load.as_json(lost_at),
+        "requests_to_the_lost_region": reached["requests"],
+        "graph": {
+            "equal": differs["equal"],
+            "gone": differs["gone"],
+            "new": differs["new"],
+            "unequal": differs["unequal"],
+            "stays_with_the_account": len(differs["once"]),
+        },
+        "settings": differs["settings"],
+        "manual_steps_during_the_rebuild": 0,
+        "by_hand_afterwards": told["by_hand"],
+        "rebuild": told["phases"],
+        "good": bool(
+            back is not None
+            and beyond == 0
+            and findings == 0
+            and differs["equal"]
+            and back - lost_at <= GOAL_SECONDS
+        ),
+    }
