@@ -134,12 +134,12 @@ def collect(stack: str, settings: Settings, *, estimate: bool = False) -> Overvi
         estimate: Work the cost out anew where settings or prices have changed, which takes seconds.
     """
     found = status.collect(stack)
-    alerts, watching = _alerts(found.endpoints.get("alertmanager", ""), up=found.platform != "down")
+    firing, watching = alerts(found.endpoints.get("alertmanager", ""), up=found.platform != "down")
     return Overview(
         status=found,
         made_at=_time(datetime.now(UTC)),
         services=[_service(one, settings) for one in found.services],
-        alerts=alerts,
+        alerts=firing,
         watching=watching,
         backup=_backup(settings, up=found.platform != "down"),
         drill=_drill(settings.environment),
@@ -163,7 +163,13 @@ def _service(one: status.ServiceStatus, settings: Settings) -> ServiceFacts:
     return ServiceFacts(**asdict(one), contract_holds=holds, contract=says)
 
 
-def _alerts(url: str, *, up: bool) -> tuple[list[Firing], Fact]:
+def alerts(url: str, *, up: bool) -> tuple[list[Firing], Fact]:
+    """Return what fires, the urgent first, and whether alerts flow at all.
+
+    Args:
+        url: Address of Alertmanager; empty for none.
+        up: Whether the platform is.
+    """
     if not url:
         says = "nobody watches: no Alertmanager runs here" if up else "the platform is down"
         return [], Fact(known=False, says=says)

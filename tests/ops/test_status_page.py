@@ -166,7 +166,7 @@ def test_alerts_come_from_alertmanager_the_urgent_first_and_the_watchdog_is_none
     ]
     given = httpx.Response(200, json=told, request=httpx.Request("GET", "http://127.0.0.1:1"))
     monkeypatch.setattr(httpx, "get", lambda *_, **__: given)
-    found, watching = overview._alerts("http://127.0.0.1:1", up=True)
+    found, watching = overview.alerts("http://127.0.0.1:1", up=True)
 
     assert [(one.name, one.since) for one in found] == [
         ("ServiceDown", "2026-11-21T11:00:00+00:00"),
@@ -176,8 +176,8 @@ def test_alerts_come_from_alertmanager_the_urgent_first_and_the_watchdog_is_none
 
 
 def test_a_silent_alertmanager_is_said_to_be_silent() -> None:
-    none, absent = overview._alerts("", up=True)
-    _, dead = overview._alerts("http://127.0.0.1:9", up=True)
+    none, absent = overview.alerts("", up=True)
+    _, dead = overview.alerts("http://127.0.0.1:9", up=True)
 
     assert (none, absent.known) == ([], False)
     assert (dead.known, dead.good) == (False, False)

@@ -1,0 +1,127 @@
+"""A quiet day: ordinary requests for a while, and every alert that fires meanwhile is a false one."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from infra.errors import PlinthError
+from infra.local import issuer
+from infra.ops import overview, status, traffic
+from infra.ops.contracts import leave_evidence
+from infra.ops.traffic import Destination
+from services.readiness.attestation import Evidence
+from services.readiness.digests import json_digest
+
+LOOK_SECONDS = 15.0
+"""Between two looks at Alertmanager: one scrape."""
+ASK_SECONDS = 10
+TOKEN_MARGIN_SECONDS = 600
+
+
+def run(
+    stack: str, *, minutes: float, rate: float, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Send ordinary requests to every service through the gateway, and watch what fires.
+
+    Args:
+        stack: Name of the stack; its platform is up.
+        minutes: How long.
+        rate: Requests a second to each service.
+        say: Told what is being done.
+
+    Raises:
+        PlinthError: Something is wrong before it begins, or nothing watches.
+    """
+    found = status.collect(stack)
+    if not found.healthy:
+        raise PlinthError("; ".join(found.problems), fix="./plinth status")
+    missing = [name for name in ("prometheus", "alertmanager") if name not in found.endpoints]
+    if missing:
+        raise PlinthError(f"Nobody watches here: there is no {' and no '.join(missing)}.", fix="./plinth up")
+    before = _firing(found.endpoints["alertmanager"])
+    if before:
+        raise PlinthError(
+            f"An alert fires already: {', '.join(sorted(before))}.", fix=f"./plinth runbook {min(before)}"
+        )
+    destinations = [_destination(one, found.endpoints["gateway"], minutes) for one in found.services]
+    begin, seen, ending = time.time(), dict[str, str](), threading.Event()
+
+    def look() -> None:
+        while not ending.wait(LOOK_SECONDS):
+            gone = (time.time() - begin) / 60
+            say(f"{gone:.0f} of {minutes:g} min, {len(seen)} alert(s)")
+            try:
+                fires = _firing(found.endpoints["alertmanager"])
+            except PlinthError as error:
+                fires = {"(Alertmanager)": error.what}
+            for name, summary in fires.items():
+                seen.setdefault(name, summary)
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    sent = traffic.drive(destinations, rate=rate, seconds=minutes * 60)
+    ending.set()
+    watcher.join(ASK_SECONDS * 2)
+    # What came and went between two looks is in Prometheus.
+    for name in _fired(found.endpoints["prometheus"], seconds=time.time() - begin):
+        seen.setdefault(name, "fired between two looks")
+    told = {
+        "minutes": minutes,
+        "requests": sent.asked,
+        "answered": sent.answered,
+        "late": sent.late,
+        "statuses": {service: dict(count) for service, count in sent.statuses.items()},
+        "alerts": seen,
+        "quiet": not seen and sent.answered == sent.asked,
+    }
+    _leave(stack, told)
+    return told
+
+
+def _destination(one: status.ServiceStatus, gateway: str, minutes: float) -> Destination:
+    token = issuer.token(
+        subject="plinth-quiet",
+        audience=one.name,
+        scopes=["decisions:write"],
+        seconds=minutes * 60 + TOKEN_MARGIN_SECONDS,
+    )
+    host = one.url.removeprefix("http://").rsplit(":", 1)[0]
+    headers = {"host": host, "authorization": f"Bearer {token}"}
+    return Destination(service=one.name, url=f"{gateway}/v1/decisions", headers=headers)
+
+
+def _firing(url: str) -> dict[str, str]:
+    alerts, watching = overview.alerts(url, up=True)
+    if not watching.known:
+        raise PlinthError(f"{watching.says}.", where=url, fix="./plinth status")
+    return {f"{one.name}": one.summary for one in alerts}
+
+
+def _fired(url: str, *, seconds: float) -> list[str]:
+    """Return the alerts that fired within the time, as Prometheus remembers them."""
+    expr = f'count by (alertname) (last_over_time(ALERTS{{alertstate="firing"}}[{int(seconds)}s]))'
+    try:
+        answer = httpx.get(
+            f"{url}/api/v1/query", params={"query": expr}, trust_env=False, timeout=ASK_SECONDS
+        )
+        rows = answer.json()["data"]["result"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise PlinthError(f"Prometheus does not answer: {type(error).__name__}.", where=url) from None
+    return [name for row in rows if (name := row["metric"]["alertname"]) != overview.SILENT]
+
+
+def _leave(stack: str, told: dict[str, Any]) -> None:
+    leave_evidence(
+        stack,
+        Evidence(
+            name="drill-quiet",
+            digest=json_digest(told),
+            passed=bool(told["quiet"]),
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            figures={"minutes": float(told["minutes"]), "alerts": float(len(told["alerts"]))},
+        ),
+    )
