@@ -1,9 +1,9 @@
 """What watching for drift is worth, on the services' models, and what it costs a real server."""
 
-import contextlib
 import importlib
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 
 from infra.local.paths import repo_root
-from infra.ops import bench_serving, docs
-from infra.ops.bench_serving import GUARDED, Server
+from infra.ops import bench_serving, docs, watch_stage
+from infra.ops.bench_serving import Server
 from services.lifecycle import drift_trial, pipeline
 from services.lifecycle.packing import cache_folder, cached_model
+from services.readiness.drift.watch import PAUSE_SECONDS
 
 REQUESTS = 200_000
 """Without drift, from each of two sources: at one a second two days."""
@@ -64,7 +65,7 @@ def _prefixed(name: str, say: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def overhead(say: Callable[[str], None] = lambda _: None, *, seconds: float = SECONDS) -> dict[str, Any]:
-    """Return what watching and scraping take of a serving process's CPU, from one run of a real server.
+    """Return what watching and scraping take of each serving process's CPU, from one run of real servers.
 
     The watch counts its own CPU time; a scrape's is the server's while nothing else is asked. At full load a
     core serves; at less the watch's share stays and the scrape's grows.
@@ -74,24 +75,30 @@ def overhead(say: Callable[[str], None] = lambda _: None, *, seconds: float = SE
         seconds: Length of the load.
 
     Raises:
-        PlinthError: The server does not start, or the load fails.
+        PlinthError: A server does not start, or the load fails.
     """
-    with tempfile.TemporaryDirectory(prefix="plinth-bench-") as temporary, contextlib.ExitStack() as stack:
-        folder = Path(temporary)
-        say("server")
-        (server,) = bench_serving.servers(folder, stack, GUARDED)
-        bench_serving.run(server, CONNECTIONS, bench_serving.WARM_UP_SECONDS, folder, [])
-        watched, served = _watch_cpu(server), server.cpu_seconds()
-        say("load")
-        load = bench_serving.run(server, CONNECTIONS, seconds, folder, [])
-        # The last look of the watch is counted with the one after it.
-        watched, served = _watch_cpu(server) - watched, server.cpu_seconds() - served
-        say("scrapes")
-        before = server.cpu_seconds()
-        size = 0
-        for _ in range(SCRAPES):
-            size = len(_scrape(server))
-        scrape = (server.cpu_seconds() - before) / SCRAPES
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="plinth-bench-") as temporary:
+        for name in SERVICES:
+            folder = Path(temporary) / name
+            say(f"{name}: server")
+            with watch_stage.servers(folder, [name]) as ((server, _),):
+                found[name] = _overhead(server, folder, seconds, _prefixed(name, say))
+    return found
+
+
+def _overhead(server: Server, folder: Path, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
+    bench_serving.run(server, CONNECTIONS, bench_serving.WARM_UP_SECONDS, folder, [])
+    watched, served = _watch_cpu(server), server.cpu_seconds()
+    say("load")
+    load = bench_serving.run(server, CONNECTIONS, seconds, folder, [])
+    time.sleep(2 * PAUSE_SECONDS)  # the last look of the watch is counted with the one after it
+    watched, served = _watch_cpu(server) - watched, server.cpu_seconds() - served
+    say("scrapes")
+    before, size = server.cpu_seconds(), 0
+    for _ in range(SCRAPES):
+        size = len(_scrape(server))
+    scrape = (server.cpu_seconds() - before) / SCRAPES
     watch_share, scrape_share = watched / served, scrape / SCRAPE_SECONDS
     return {
         "requests": load["requests"],

@@ -22,7 +22,7 @@ from joserfc import jwk, jwt
 
 from infra.errors import PlinthError
 from infra.local import toolchain
-from infra.ops.bench_serving import serving, until_ready
+from infra.ops.bench_serving import Server, serving, until_ready
 from infra.ops.traffic import Destination
 from services.lifecycle import pipeline
 from services.lifecycle.packing import build
@@ -167,6 +167,13 @@ def services(folder: Path, names: Sequence[str]) -> Iterator[list[Destination]]:
     Raises:
         PlinthError: One does not start.
     """
+    with servers(folder, names) as started:
+        yield [destination for _, destination in started]
+
+
+@contextlib.contextmanager
+def servers(folder: Path, names: Sequence[str]) -> Iterator[list[tuple[Server, Destination]]]:
+    """Run packed services as :func:`services` does; gives their processes as well."""
     key = jwk.ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
     keys = json.dumps({"keys": [key.as_dict(private=False)]})
     with contextlib.ExitStack() as stack:
@@ -180,18 +187,22 @@ def services(folder: Path, names: Sequence[str]) -> Iterator[list[Destination]]:
                 "PLINTH_TOKEN_ISSUER": ISSUER,
                 "PLINTH_TOKEN_KEYS_FILE": str(own / "keys.json"),
                 "PLINTH_DECISIONS_FOLDER": str(own / "decisions"),
+                "PLINTH_CALLER_RATE": "1000000",  # here, all requests are one caller's
             }
             command = [sys.executable, "-m", "bentoml", "serve", str(build(packable, own / "package"))]
             token = _token(key, name)
-            server = stack.enter_context(serving(name, command, own, extra, token))
+            server = stack.enter_context(serving(name, command, own, extra, token, module=packable.module))
             started.append((server, own, token))
         for server, own, _ in started:
             until_ready(server, own)
         yield [
-            Destination(
-                service=server.name,
-                url=f"http://127.0.0.1:{server.port}/v1/decisions",
-                headers={"authorization": f"Bearer {token}"},
+            (
+                server,
+                Destination(
+                    service=server.name,
+                    url=f"http://127.0.0.1:{server.port}/v1/decisions",
+                    headers={"authorization": f"Bearer {token}"},
+                ),
             )
             for server, _, token in started
         ]

@@ -238,7 +238,13 @@ def servers(
 
 @contextlib.contextmanager
 def serving(
-    name: str, command: list[str], folder: Path, extra: dict[str, str], token: str
+    name: str,
+    command: list[str],
+    folder: Path,
+    extra: dict[str, str],
+    token: str,
+    *,
+    module: str = SERVICE.module,
 ) -> Iterator[Server]:
     """Run a server on loopback while the block runs.
 
@@ -248,6 +254,7 @@ def serving(
         folder: For its files; exists.
         extra: Variables of its environment.
         token: Of the request that is kept beside it.
+        module: Folder of the service whose example that request is.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -260,7 +267,7 @@ def serving(
         "PYTHONPATH": str(repo_root()),
         **extra,
     }
-    (folder / "request").write_bytes(request_bytes(token))
+    (folder / "request").write_bytes(request_bytes(token, module))
     argv = [*command, "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=log, stderr=log)
@@ -298,9 +305,9 @@ def _token(key: jwk.ECKey) -> str:
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
 
 
-def request_bytes(token: str) -> bytes:
+def request_bytes(token: str, module: str = SERVICE.module) -> bytes:
     """Return the whole request that is sent: the service's example, with a token."""
-    body = (repo_root() / "services" / SERVICE.module / "example.json").read_bytes()
+    body = (repo_root() / "services" / module / "example.json").read_bytes()
     lines = [
         "POST /v1/decisions HTTP/1.1",
         "Host: bench",

@@ -39,12 +39,13 @@ def bench_drift(
     if as_json:
         screen.json(found)
     elif cost:
-        screen.out.print(
-            f"[bold]{found['share_at_full_load']:.1%}[/] of a core that serves all the time "
-            f"({found['share_at_a_tenth']:.1%} at a tenth of that load): the watch takes "
-            f"{found['watch_us_per_request']} µs of {found['cpu_ms_per_request']} ms a request, a scrape "
-            f"{found['scrape_cpu_ms']} ms every 15 s."
-        )
+        for name, row in found.items():
+            screen.out.print(
+                f"[bold]{name}: {row['share_at_full_load']:.1%}[/] of a core that serves all the time "
+                f"({row['share_at_a_tenth']:.1%} at a tenth of that load): the watch takes "
+                f"{row['watch_us_per_request']} µs of {row['cpu_ms_per_request']} ms a request, a scrape "
+                f"{row['scrape_cpu_ms']} ms every 15 s."
+            )
     else:
         for name, figures in found.items():
             screen.out.print(f"[bold]{name}[/]\n{module.as_tables(figures)}\n")
