@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +19,36 @@ from infra.settings import Settings
 
 hypothesis.settings.register_profile("plinth", deadline=None)  # machines are shared; no test asserts a time
 hypothesis.settings.load_profile("plinth")
+
+TIERS = ("parts", "serving", "toolchain", "local", "faults")
+"""Marks of tests that are more than pure code; without one a test belongs to the tier ``unit``."""
+_alone = False
+"""Whether the test that runs is one of the tier ``unit``."""
+_popen = subprocess.Popen.__init__
+
+
+def _started(self: Any, *words: Any, **options: Any) -> None:
+    assert not _alone, "a test that starts a process says so: pytest.mark.parts"
+    _popen(self, *words, **options)
+
+
+setattr(subprocess.Popen, "__init__", _started)  # noqa: B010 - a plain assignment to a method is an error to mypy
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Hold a test of the tier ``unit`` to what it says: no process of its own, no emulated AWS."""
+    global _alone  # noqa: PLW0603 - one test runs at a time
+    _alone = not any(item.get_closest_marker(mark) for mark in TIERS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """Look whether the emulated AWS came in with a fixture."""
+    models = sys.modules.get("moto.core.models")
+    emulating = models is not None and models.MockAWS._mocks_active
+    assert not (_alone and emulating), "a test against the emulated AWS says so: pytest.mark.parts"
+
 
 DIGEST = "sha256:" + "a" * 64
 

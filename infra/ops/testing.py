@@ -28,7 +28,18 @@ TIERS: dict[str, Tier] = {
         Tier(
             name="unit",
             proves="pure code, contracts and policies: two minutes after a fresh clone, no toolchain",
-            commands=((*_PARALLEL, "-m", "not serving and not toolchain and not local and not faults"),),
+            commands=(
+                (
+                    *_PARALLEL,
+                    "-m",
+                    "not (parts or serving or toolchain or local or faults)",
+                ),
+            ),
+        ),
+        Tier(
+            name="parts",
+            proves="each part against what it talks to: the emulated AWS API, child processes; no toolchain",
+            commands=((*_PARALLEL, "-m", "parts"),),
         ),
         Tier(
             name="serving",

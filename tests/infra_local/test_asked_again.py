@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.parts
+
 HEADER = "amz-sdk-invocation-id"
 
 

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from infra.local.isolation import ACCESS_KEY
 
+pytestmark = pytest.mark.parts
+
 LOCATION = {"LocationConstraint": "eu-central-1"}
 
 

@@ -16,6 +16,8 @@ from cryptography import x509
 
 from infra.local import aws_api
 
+pytestmark = pytest.mark.parts
+
 
 def answer_to(api: Any, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:

@@ -14,6 +14,8 @@ from infra.local.isolation import SECRET_KEY
 from infra.ops import aws_access, bootstrap, state_backend
 from infra.settings import Settings
 
+pytestmark = pytest.mark.parts
+
 ACCOUNT, OTHER, REGION = "777788889999", "111122223333", "eu-central-1"
 FILE = """# Production. Put your own account in.
 config:

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from infra.iam.bucket_policies import private_bucket_policy
 from infra.local.aws_api import s3_requests
 
+pytestmark = pytest.mark.parts
+
 ACCOUNT, REGION, BUCKET = "123456789012", "eu-central-1", "guarded"
 ARN = f"arn:aws:s3:::{BUCKET}"
 FOREIGN_KEY = f"arn:aws:kms:{REGION}:999999999999:key/00000000-0000-4000-8000-000000000000"

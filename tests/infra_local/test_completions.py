@@ -10,6 +10,8 @@ from moto import mock_aws
 from infra.local.aws_api import completions
 from infra.local.aws_api.completions import bucket_tags, replication_rule
 
+pytestmark = pytest.mark.parts
+
 CONFIGURATION = (
     '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
     "<LocationConstraint>eu-central-1</LocationConstraint>{}</CreateBucketConfiguration>"

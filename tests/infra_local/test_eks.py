@@ -12,6 +12,8 @@ from moto import mock_aws
 from infra.local.aws_api import eks
 from infra.local.aws_api.small_services import SmallServices
 
+pytestmark = pytest.mark.parts
+
 HEADERS = {"authorization": "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-central-1/eks/aws4_request"}
 ROLE = "arn:aws:iam::123456789012:role/plinth-local-operator"
 POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"

@@ -11,6 +11,8 @@ from infra.ops import account, preflight
 from infra.ops.preflight import quota, reading
 from infra.settings import Settings
 
+pytestmark = pytest.mark.parts
+
 
 def test_a_quota_has_a_value_of_the_account_or_the_default_and_grows_when_asked(aws: Any) -> None:
     aws.start()

@@ -16,6 +16,8 @@ from infra.local.runner.loop import reap, remove_orphans
 from infra.local.runner.pools import Addresses, Ports
 from infra.local.runner.sandbox import Record, Sandbox, marked_processes, rotate, tail
 
+pytestmark = pytest.mark.parts
+
 # A server as BentoML is one: a master, and a worker in a session of its own that outlives it.
 MASTER = """
 import subprocess, sys, time

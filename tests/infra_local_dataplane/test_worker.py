@@ -16,6 +16,8 @@ from infra.local.runner.launch import Shared
 from infra.local.runner.sandbox import kill_marked, marked_processes
 from infra.local.runner.worker import Worker
 
+pytestmark = pytest.mark.parts
+
 PATH = "/api/v1/namespaces/serving/pods/echo-1"
 
 # A server with switches: a file "unwell" makes /livez fail, "crash" ends it, "deaf" makes it ignore SIGTERM.

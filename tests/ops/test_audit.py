@@ -15,6 +15,8 @@ from policies.core import PolicySettings, Resource, normalise
 from policies.families import FAMILIES
 from policies.judgement import judge
 
+pytestmark = pytest.mark.parts
+
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 NAME = "plinth-test"
 ARN = f"arn:aws:s3:::{NAME}"

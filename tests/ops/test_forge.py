@@ -14,6 +14,8 @@ from infra.ops import forge, pull_requests
 from infra.ops.cli import app
 from infra.preview import markdown
 
+pytestmark = pytest.mark.parts
+
 GOOD = repo_root() / "tests" / "preview" / "expected" / "storage-tags-only.json"
 REFUSED = repo_root() / "tests" / "preview" / "expected" / "storage-public-access-opened.json"
 

@@ -16,6 +16,8 @@ from infra.ops.cli import app
 from infra.ops.drift import MASKED, Difference, Drift
 from infra.ops.forge import Forge, GitHub, GitLab
 
+pytestmark = pytest.mark.parts
+
 LOCAL = repo_root() / "stacks" / "Pulumi.local.yaml"
 
 

@@ -17,6 +17,8 @@ from policies.inputs import read
 from policies.judgement import judge
 from policies.sarif import render
 
+pytestmark = pytest.mark.parts
+
 AGENT = """\
 # Somebody's node agent, as such things are published.
 apiVersion: v1

@@ -13,6 +13,8 @@ from policies.families import FAMILIES
 from policies.judge import evaluate
 from policies.pulumi_pack import pack_config
 
+pytestmark = pytest.mark.parts
+
 REFERENCE = load()
 FIXTURES = fixtures()
 _CONTROL = re.compile(r"\[(?P<id>[a-z-]+), \w+\]|^  which: (?P<several>.+)$", re.MULTILINE)

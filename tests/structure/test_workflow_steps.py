@@ -13,6 +13,8 @@ from infra.errors import Exit
 from infra.local.paths import repo_root
 from infra.ops import pull_requests
 
+pytestmark = pytest.mark.parts
+
 EXPECTED = repo_root() / "tests" / "preview" / "expected"
 GOOD, REFUSED = EXPECTED / "storage-tags-only.json", EXPECTED / "storage-public-access-opened.json"
 

@@ -62,10 +62,10 @@ def test(
     context: typer.Context,
     tiers: Annotated[
         list[str] | None,
-        typer.Argument(help="unit, lint, serving, toolchain, local, faults; all but faults."),
+        typer.Argument(help="unit, parts, serving, lint, toolchain, local, faults; all but faults."),
     ] = None,
 ) -> None:
-    """Run the tests, in tiers: unit, lint, serving, toolchain, local (the real engine); or all.
+    """Run the tests, in tiers: unit, parts, serving, lint, toolchain, local (the real engine); or all.
 
     What follows `--` goes to pytest:  ./plinth test unit -- -k naming
     """

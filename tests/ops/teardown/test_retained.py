@@ -13,6 +13,8 @@ from infra.ops.inventory import things_in
 from infra.ops.teardown import protections, retained
 from infra.settings import Settings
 
+pytestmark = pytest.mark.parts
+
 REGION, NUMBER = "eu-central-1", "123456789012"
 SETTINGS = Settings.from_file(repo_root() / "stacks" / "Pulumi.dev.yaml", environ={})
 KEEPERS = retained.KINDS

@@ -14,6 +14,8 @@ from infra.ops.verify.readers import cluster, network, queues, storage
 from infra.ops.verify.readers.asking import Look
 from infra.settings import Settings
 
+pytestmark = pytest.mark.parts
+
 REGION, NUMBER = "eu-central-1", "123456789012"
 PLAIN_DISK = {"Encrypted": False, "VolumeType": "gp3"}
 TAGS = [{"Key": "plinth:environment", "Value": "dev"}, {"Key": "plinth:data-class", "Value": "data"}]

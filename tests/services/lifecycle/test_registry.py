@@ -16,6 +16,8 @@ from services.readiness.figures import of_record
 from services.readiness.manifest import write_manifest
 from services.readiness.model import verify
 
+pytestmark = pytest.mark.parts
+
 ROOT = Path(__file__).parents[3]
 KEY, OTHER = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (7, 8))
 TRUSTED = [KEY.public_key()]

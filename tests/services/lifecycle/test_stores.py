@@ -4,6 +4,8 @@ import pytest
 
 from services.lifecycle.stores import StoreError, TakenError, check_key
 
+pytestmark = pytest.mark.parts
+
 
 def test_objects_come_back_and_new_ones_are_not_written_over(stores) -> None:
     objects, _ = stores

@@ -9,6 +9,8 @@ from moto import mock_aws
 from services.readiness.review import Case, ReviewError, ReviewQueue
 from services.readiness.review_feed import missing
 
+pytestmark = pytest.mark.parts
+
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
