@@ -142,6 +142,8 @@ def repair(stack: str) -> Path | None:
         StateError: The state is damaged and no backup is good.
     """
     path = state_file(stack)
+    for beside in path.parent.glob("*.attrs"):
+        beside.unlink()  # of an earlier version; the engine would still read it, and may find it cut off
     if not path.exists() or is_whole(path):
         return None
     for backup in _backups(stack):

@@ -38,6 +38,7 @@ def commands() -> dict[str, set[str]]:
     return known
 
 
+@pytest.mark.parts
 def test_generated_tables_are_current() -> None:
     stale = [path.name for path, text in docs.renewed().items() if path.read_text(encoding="utf-8") != text]
 

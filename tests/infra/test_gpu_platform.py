@@ -183,6 +183,7 @@ def test_only_nodes_with_mig_run_a_script_before_they_join(record: Any) -> None:
     assert "1g.5gb,1g.5gb,1g.5gb,1g.5gb,1g.5gb,1g.5gb,1g.5gb --default" in part.get_payload()  # type: ignore[union-attr]
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize(("profile", "instances"), PROFILES[:3])
 def test_the_script_is_shell_and_so_is_what_it_writes(profile: str, instances: int) -> None:
     text = mig_setup.script(profile, instances)

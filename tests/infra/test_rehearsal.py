@@ -74,6 +74,7 @@ def test_a_program_that_does_not_run_is_refused(settings: Any) -> None:
     assert rehearse.answer(raw, "dev")["broken"] != ""
 
 
+@pytest.mark.parts
 def test_a_rehearsal_that_breaks_is_a_refusal(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "_CHILD", "infra.no_such_module")
 

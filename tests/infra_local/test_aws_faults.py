@@ -15,6 +15,8 @@ from infra.local.aws_api import faults
 from infra.local.aws_api.faults import KINDS, Faults, Plan
 from infra.ops.chaos.small_stack import ask_faults
 
+pytestmark = pytest.mark.parts
+
 
 @given(seed=st.integers(), rate=st.floats(0, 0.2), asked=st.integers(1, 30), request=st.text())
 def test_the_same_request_meets_the_same_fault_whenever_it_comes(

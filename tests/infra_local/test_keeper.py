@@ -17,6 +17,8 @@ from infra.local.supervisor import keeper as module
 from infra.local.supervisor.keeper import Keeper
 from infra.local.supervisor.layout import Site
 
+pytestmark = pytest.mark.parts
+
 
 class Stage:
     """A site with one part whose behaviour the test decides."""

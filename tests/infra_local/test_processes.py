@@ -13,6 +13,8 @@ import pytest
 from infra.local.supervisor import processes
 from infra.local.supervisor.layout import instance
 
+pytestmark = pytest.mark.parts
+
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
 STUBBORN = [
     sys.executable,

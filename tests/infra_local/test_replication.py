@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 
 from infra.local.aws_api import replication
 
+pytestmark = pytest.mark.parts
+
 HERE, THERE = "here-123456789012", "there-123456789012"
 ROLE = "arn:aws:iam::123456789012:role/copies"
 

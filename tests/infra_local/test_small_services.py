@@ -176,6 +176,7 @@ def test_features_that_a_change_does_not_name_stay() -> None:
     ]
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize(
     ("change", "code"),
     [("disable_key", "DisabledException"), ("schedule_key_deletion", "KMSInvalidStateException")],

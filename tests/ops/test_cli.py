@@ -13,6 +13,8 @@ from infra.local.paths import repo_root
 from infra.ops import logs, testing
 from infra.ops.cli import app
 
+pytestmark = pytest.mark.parts
+
 
 def plinth(*arguments: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(

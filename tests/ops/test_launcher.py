@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from infra.errors import Exit
 from infra.local.paths import repo_root
+
+pytestmark = pytest.mark.parts
 
 
 def test_a_virtual_environment_that_is_a_link_is_refused_and_what_it_leads_to_stays(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from infra.errors import PlinthError, SettingsError
 from infra.local.paths import repo_root
 from infra.ops import promotion, proposals
 
+pytestmark = pytest.mark.parts
+
 STACKS = repo_root() / "stacks"
 MODEL = "sha256:" + "1" * 64
 

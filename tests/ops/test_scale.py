@@ -57,6 +57,7 @@ def test_what_grows_with_the_square_shows() -> None:
     assert found.off_line_share > 0.5
 
 
+@pytest.mark.parts
 def test_invented_services_are_judged_as_real_ones(tmp_path: Path) -> None:
     draft.make(repo_root(), tmp_path)
     scale_stacks.invent_services(tmp_path, like="digit-reader", count=2)

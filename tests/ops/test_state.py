@@ -45,6 +45,17 @@ def test_a_damaged_state_is_restored_and_kept(damage: str) -> None:
     assert [p.read_text(encoding="utf-8") for p in path.parent.glob("*.damaged-*")] == [damage]
 
 
+def test_what_an_earlier_version_left_beside_the_state_goes_and_the_state_stays() -> None:
+    path = state.state_file("local")
+    path.write_text(json.dumps(GOOD), encoding="utf-8")
+    beside = path.with_name("local.json.attrs")
+    beside.write_bytes(b"")
+
+    assert state.repair("local") is None
+    assert not beside.exists()
+    assert state.resource_count("local") == 1
+
+
 def test_the_newest_good_backup_wins_over_a_newer_damaged_one() -> None:
     path = state.state_file("local")
     path.write_text("{", encoding="utf-8")

@@ -9,6 +9,8 @@ import pytest
 
 from infra.local.paths import repo_root
 
+pytestmark = pytest.mark.parts
+
 ROOT = repo_root()
 LONGEST_FILE = 350
 """Lines: more cannot be read in one go."""

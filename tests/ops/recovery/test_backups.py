@@ -22,6 +22,8 @@ from infra.ops.recovery.keeping import Keep
 from infra.ops.recovery.rebuild_work import Progress
 from infra.settings import Settings
 
+pytestmark = pytest.mark.parts
+
 VERDICTS = {"mandatory_violations": 0, "advisory_violations": 0, "resources": 1}
 REGISTRY = "model-registry"
 

@@ -15,6 +15,8 @@ from infra.ops.recovery import keeping, records, statements
 from infra.settings import Settings
 from services.readiness import dsse
 
+pytestmark = pytest.mark.parts
+
 VERDICTS = {"mandatory_violations": 0, "advisory_violations": 2, "resources": 2}
 
 

@@ -110,6 +110,7 @@ def test_whatever_happened_online_holds_what_offline_says_of_that_time(happened,
             assert np.array_equal(np.asarray(online(items, SMALL, subject, now), np.float32), expected)
 
 
+@pytest.mark.parts
 def test_a_late_run_takes_nothing_back(stores) -> None:
     items = stores[1]("online", "subject", "feature_set")
     new = features.compute(SMALL, [Event(subject="x", seconds=10, record={"a": 2.0})])

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Sequence
 
+import pytest
 from pydantic import BaseModel, ConfigDict
 
 from services.lifecycle.inference import BATCH_ROWS, Scorer, batch
+
+pytestmark = pytest.mark.parts
 
 
 class Number(BaseModel):

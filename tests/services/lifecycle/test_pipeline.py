@@ -21,6 +21,8 @@ from services.lifecycle.stores import FolderItems, FolderObjects
 from services.readiness.digests import bytes_digest
 from services.readiness.errors import DataError
 
+pytestmark = pytest.mark.parts
+
 KEY = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32)
 GROUPS = {
     "young": {"rows": 100, "approval_rate": 0.2, "approval_rate_of_good": 0.2},

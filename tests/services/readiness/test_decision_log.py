@@ -172,6 +172,7 @@ while True:
 """
 
 
+@pytest.mark.parts
 def test_every_answered_decision_survives_a_kill(tmp_path):
     for _ in range(2):
         argv = [sys.executable, "-c", KILLED, str(tmp_path)]
