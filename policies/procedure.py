@@ -10,7 +10,7 @@ WAIVER = "waiver-is-sound"
 """Judges the waivers themselves."""
 
 _NIST = {"nist-800-53": ["CM-3"]}
-_TRIED_IN = ["dev", "local"]
+_TRIED_IN = ["dev", "local", "local-dr"]
 """Environments in which stores come and go; the gate only tells there."""
 
 

@@ -98,7 +98,7 @@ def test_a_mistake_in_the_configuration_blocks(stub):
     response = analyze(stub, REFERENCE[0])
 
     assert [d.enforcementLevel for d in response.diagnostics] == [analyzer_pb2.MANDATORY]
-    assert "Use one of: local, dev, staging, prod, prod-dr." in response.diagnostics[0].message
+    assert "Use one of: local, local-dr, dev, staging, prod, prod-dr." in response.diagnostics[0].message
 
 
 def test_policies_say_where_they_do_not_apply(stub):

@@ -40,7 +40,7 @@ def region(settings: Settings, account: Account) -> float:
     lost_at = time.time()
     unreachable(account.proxy, settings.aws.region)
     kill_everything()
-    for folder in ("etcd", "pods", "images", "xds"):
+    for folder in ("etcd", "pods", "xds"):
         shutil.rmtree(home() / "local" / folder, ignore_errors=True)
     forget(settings.environment)
     session.start()  # the other region, with a cluster in which nothing is
