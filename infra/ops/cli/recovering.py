@@ -150,6 +150,31 @@ def backup_undo(
         screen.out.print(f"  newer, look at it: {one}", markup=False)
 
 
+@backup_app.command("restore-bucket")
+def backup_restore_bucket(
+    data_class: Annotated[str, typer.Option("--bucket", help="Which bucket, by data class.")] = "artifacts",
+    stack: Stack = "local",
+    as_json: Json = False,
+) -> None:
+    """Copy back what a bucket lacks from its copy in the other region, every version, the oldest first.
+
+    For a bucket that lost its versions as well; what was only overwritten or deleted: ./plinth backup undo.
+    """
+    from dataclasses import asdict
+
+    from infra.ops import emulated, lock
+    from infra.ops.account import Account
+    from infra.ops.recovery import objects, records
+
+    settings, steps = records.built_settings(emulated.stack_file(stack)), Steps()
+    with lock.exclusive(f"backup restore-bucket --stack {stack}"), steps.step("objects"):
+        done = objects.from_copy(settings, Account.of(settings), data_class, steps.say)
+    if as_json:
+        screen.json(asdict(done))
+        return
+    screen.out.print(f"{done.now} of {done.versions} versions of {done.names} objects were copied back.")
+
+
 @app.command()
 def rebuild(  # noqa: PLR0917 - Typer gives them by name
     lost: Annotated[str, typer.Option("--from", help="The lost stack: a file in stacks/.")],

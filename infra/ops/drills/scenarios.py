@@ -201,14 +201,7 @@ def _lose_bucket(world: World) -> None:
 
 def _from_copy(world: World) -> None:
     """Copy everything back from the other region."""
-    recovery = world.settings.recovery.region
-    objects.copy(
-        world.account.client("s3", recovery),
-        keeping.bucket(world.settings, copy=True),
-        world.account.client("s3"),
-        keeping.bucket(world.settings),
-        world.steps.say,
-    )
+    objects.from_copy(world.settings, world.account, keeping.DATA_CLASS, world.steps.say)
 
 
 # A key that is disabled
@@ -287,7 +280,7 @@ ALL: tuple[Scenario, ...] = (
     Scenario(
         name="bucket-lost", title="every version in the artifacts bucket is gone", inject=_lose_bucket,
         notice=_objects_seen, mend=_from_copy, lost=_objects_lost,
-        commands=("./plinth backup test",),
+        commands=("./plinth backup test", "./plinth backup restore-bucket", "./plinth backup test"),
     ),
     Scenario(
         name="key-disabled", title="the KMS key of the decision log is disabled", inject=_disable_key,

@@ -5,6 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from infra.errors import Exit, PlinthError
+from infra.ops.account import UNANSWERED, Account, reason
+from infra.ops.recovery import keeping
+from infra.settings import Settings
+from infra.wiring.recovery import REPLICATED
+
 AT_ONCE = 8
 """Names that are copied at the same time; the versions of one name go one after the other."""
 
@@ -64,6 +70,34 @@ def copy(
         now=done,
         newest=max(times).isoformat() if times else "",
     )
+
+
+def from_copy(settings: Settings, account: Account, data_class: str, say: Callable[[str], None]) -> Copied:
+    """Copy back into a bucket what it lacks, from its copy in the recovery region.
+
+    Raises:
+        PlinthError: There is no copy of this class.
+    """
+    recovery = settings.recovery.region
+    if data_class not in REPLICATED or not recovery:
+        raise PlinthError(
+            f"Bucket '{data_class}' of stack '{settings.environment}' has no copy in another region.",
+            fix=f"copied are: {', '.join(REPLICATED)}, where plinth:recovery.region names a region",
+            code=Exit.USAGE,
+        )
+    try:
+        return copy(
+            account.client("s3", recovery),
+            keeping.bucket(settings, data_class, copy=True),
+            account.client("s3"),
+            keeping.bucket(settings, data_class),
+            say,
+        )
+    except UNANSWERED as error:
+        raise PlinthError(
+            f"Objects of class '{data_class}' cannot be copied back: {reason(error)}.",
+            fix="Run the same command again; it goes on from what was copied.",
+        ) from None
 
 
 def _by_name(client: Any, bucket: str) -> dict[str, list[dict[str, Any]]]:
