@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
@@ -299,3 +300,14 @@ def test_what_an_account_has_once_is_what_the_stack_that_owns_it_has_more() -> N
     assert set(other) <= set(owner)
     assert [name for name in more if not name.startswith(comparison.ONCE)] == []
     assert {one for one in comparison.ONCE if not any(name.startswith(one) for name in more)} == set()
+
+
+def test_the_stack_that_takes_the_place_of_local_is_local_elsewhere() -> None:
+    here, there = (
+        yaml.safe_load((repo_root() / "stacks" / f"Pulumi.{name}.yaml").read_text())
+        for name in ("local", "local-dr")
+    )
+    here["config"]["plinth:aws"] |= {"region": "eu-west-1", "owns_account": False}
+    here["config"]["plinth:recovery"]["region"] = "eu-north-1"
+
+    assert there == here
