@@ -19,6 +19,8 @@ CHARACTER = 6.2
 """Width of a character of 11 pixels, generously."""
 MOST_LINES = 8
 """Lines that are drawn in one panel; the others are counted."""
+GAP_SHARE = 0.025
+"""Share of the time axis without a point after which a line is broken: three points are missing."""
 NEAR = 4.0
 """A border further above the data than this many times is told in words, else the data would be flat."""
 
@@ -170,7 +172,11 @@ class _Plot:
     def _parts(self, line: Line) -> list[list[tuple[float, float]]]:
         """Return the pieces of a line between gaps."""
         parts: list[list[tuple[float, float]]] = [[]]
+        before = -math.inf
         for when, value in line.points:
+            if when - before > self.span * GAP_SHARE and parts[-1]:
+                parts.append([])
+            before = when
             if math.isfinite(value):
                 parts[-1].append((round(self._x(when), 1), round(self._y(value), 1)))
             elif parts[-1]:

@@ -3,31 +3,25 @@
 Each fact is asked on its own; one that cannot be had says why, and takes no other with it.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
 from infra.errors import PlinthError
-from infra.local.paths import home, repo_root
-from infra.ops import contracts, costs, status
-from infra.ops.account import UNANSWERED, Account, reason
+from infra.ops import contracts, status
+from infra.ops import overview_facts as facts
 from infra.ops.console import screen
-from infra.ops.recovery import backups
+from infra.ops.overview_facts import Fact, at
 from infra.ops.status import Status
 from infra.settings import Settings
-from services.readiness.digests import bytes_digest
 from services.readiness.errors import ServiceError
 
 ASK_SECONDS = 5
 SILENT = "Watchdog"
 """Fires always, to prove that alerts flow; it is no complaint."""
-LAST_PHASE = "record"
-"""Phase of a rebuild after which it is done."""
 SEVERITIES = ("page", "ticket")
 T = TypeVar("T")
 
@@ -72,23 +66,6 @@ class Firing:
     summary: str
     since: str
     command: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """Something that is known, or the reason why it is not.
-
-    Args:
-        known: Whether it is.
-        says: In a sentence.
-        good: Whether it is as it should be; None where that cannot be said.
-        at: When it was so, UTC; empty when it has no time.
-    """
-
-    known: bool
-    says: str
-    good: bool | None = None
-    at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,13 +114,13 @@ def collect(stack: str, settings: Settings, *, estimate: bool = False) -> Overvi
     firing, watching = alerts(found.endpoints.get("alertmanager", ""), up=found.platform != "down")
     return Overview(
         status=found,
-        made_at=_time(datetime.now(UTC)),
+        made_at=at(datetime.now(UTC)),
         services=[_service(one, settings) for one in found.services],
         alerts=firing,
         watching=watching,
-        backup=_backup(settings, up=found.platform != "down"),
-        drill=_drill(settings.environment),
-        cost=_cost(stack, settings, estimate=estimate),
+        backup=facts.backup(settings, up=found.platform != "down"),
+        drill=facts.drill(settings.environment),
+        cost=facts.cost(stack, settings, estimate=estimate),
     )
 
 
@@ -202,112 +179,13 @@ def _firing(told: Mapping[str, Any]) -> Firing:
         name=name,
         severity=str(labels.get("severity", "page")),
         summary=str(notes.get("summary", "no summary")),
-        since=_time(datetime.fromisoformat(str(told["startsAt"]))),
+        since=at(datetime.fromisoformat(str(told["startsAt"]))),
         command=str(notes.get("command", f"./plinth runbook {name}")),
     )
 
 
 def _rank(severity: str) -> int:
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-
-
-def _backup(settings: Settings, *, up: bool) -> Fact:
-    if settings.aws.emulated and not up:
-        return Fact(known=False, says="the platform is down")
-
-    def ask() -> Fact:
-        rows = backups.status(settings, Account.of(settings))
-        late = [f"{row.store}: {row.problem}" for row in rows if row.problem]
-        times = sorted(row.newest for row in rows if row.newest)
-        if late:
-            return Fact(known=True, says="; ".join(late), good=False, at=times[-1] if times else "")
-        if not times:
-            return Fact(known=True, says="none has been made yet: ./plinth backup run", good=None)
-        return Fact(known=True, says=f"none of {len(rows)} stores is late", good=True, at=times[-1])
-
-    return _or_why(ask)
-
-
-def _drill(environment: str) -> Fact:
-    """Return the latest drill that left its evidence."""
-    latest = _rebuilt(environment)
-    for path in contracts.evidence_folder(environment).glob("drill-*.json"):
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(told, dict) and str(told.get("made_at", "")) > str(latest.get("made_at", "")):
-            latest = told
-    if not latest:
-        return Fact(known=True, says="none has been held here yet", good=None)
-    passed = bool(latest.get("passed"))
-    name = str(latest.get("name", "")).removeprefix("drill-")
-    return Fact(
-        known=True, says=f"{name}: {'passed' if passed else 'failed'}", good=passed, at=str(latest["made_at"])
-    )
-
-
-def _rebuilt(environment: str) -> dict[str, Any]:
-    """Return the last rebuild of this environment into another one as a drill; empty when there was none."""
-    told = [
-        {"name": "rebuild", "made_at": kept["begun"], "passed": LAST_PHASE in kept.get("phases", {})}
-        for path in (home() / "rebuild").glob(f"{environment}-*.json")
-        if (kept := _kept(path)).get("begun")
-    ]
-    return max(told, key=lambda one: str(one["made_at"]), default={})
-
-
-def _cost(stack: str, settings: Settings, *, estimate: bool) -> Fact:
-    kept = home() / "cost" / f"{stack}.json"
-    file = repo_root() / "stacks" / f"Pulumi.{stack}.yaml"
-
-    def ask() -> Fact:
-        source = bytes_digest(file.read_bytes() + (repo_root() / "infra" / "prices.yaml").read_bytes())
-        told = _kept(kept)
-        if estimate and told.get("source") != source:
-            _, found = costs.lines(file)
-            month = costs.document(settings, found, today=datetime.now(UTC).date())
-            told = {
-                "source": source,
-                "usd_per_month": month["usd_per_month"],
-                "budget_usd": month["budget_usd"],
-                "at": _time(datetime.now(UTC)),
-            }
-            kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            kept.write_text(json.dumps(told), encoding="utf-8")
-        if not told:
-            return Fact(known=False, says=f"not worked out yet: ./plinth cost --stack {stack}")
-        within = told["usd_per_month"] <= told["budget_usd"]
-        old = "" if told["source"] == source else "; settings or prices have changed since"
-        emulated = ", were it on AWS" if settings.aws.emulated else ""
-        return Fact(
-            known=True,
-            says=f"{told['usd_per_month']:,.0f} USD a month by list prices{emulated}; "
-            f"budget {told['budget_usd']:,} USD{old}",
-            good=within,
-            at=str(told["at"]),
-        )
-
-    return _or_why(ask)
-
-
-def _kept(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _or_why(ask: Callable[[], Fact]) -> Fact:
-    try:
-        return ask()
-    except PlinthError as error:
-        return Fact(known=False, says=error.what)
-    except UNANSWERED as error:
-        return Fact(known=False, says=f"cannot be seen here: {reason(error)}")
-    except OSError as error:
-        return Fact(known=False, says=f"cannot be read: {type(error).__name__}")
 
 
 def show(overview: Overview) -> None:
@@ -337,15 +215,11 @@ def show(overview: Overview) -> None:
 def as_json(overview: Overview) -> dict[str, Any]:
     """Return everything as data: what ``status`` alone tells, and the facts beside it."""
     found = status.as_json(overview.status)
-    facts = asdict(overview)
-    del facts["status"], facts["services"]
+    told = asdict(overview)
+    del told["status"], told["services"]
     contracts_ = {
         one.name: {"contract_holds": one.contract_holds, "contract": one.contract}
         for one in overview.services
     }
     found["services"] = [{**one, **contracts_.get(one["name"], {})} for one in found["services"]]
-    return {**found, **facts, "complaints": overview.complaints, "well": overview.well}
-
-
-def _time(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(timespec="seconds")
+    return {**found, **told, "complaints": overview.complaints, "well": overview.well}

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from infra.ops import overview, status_page
+from infra.ops import overview_facts as facts
 from infra.ops.browser import browsing, program
 from infra.ops.overview import Fact, Firing, Overview, ServiceFacts
 from infra.ops.status import Status
@@ -184,14 +185,14 @@ def test_a_silent_alertmanager_is_said_to_be_silent() -> None:
 
 
 def test_the_latest_drill_is_the_one_that_is_told(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(overview.contracts, "evidence_folder", lambda _: tmp_path)
-    nothing = overview._drill("local")
+    monkeypatch.setattr(facts.contracts, "evidence_folder", lambda _: tmp_path)
+    nothing = facts.drill("local")
     for name, at, passed in (("rebuild", "2026-11-20", "true"), ("alerts", "2026-11-21", "false")):
         (tmp_path / f"drill-{name}.json").write_text(
             f'{{"name": "drill-{name}", "made_at": "{at}", "passed": {passed}}}'
         )
     (tmp_path / "drill-torn.json").write_text("{")
-    latest = overview._drill("local")
+    latest = facts.drill("local")
 
     assert (nothing.says, nothing.good) == ("none has been held here yet", None)
     assert (latest.says, latest.good, latest.at) == ("alerts: failed", False, "2026-11-21")
