@@ -15,11 +15,9 @@ HERE, THERE = "here-123456789012", "there-123456789012"
 ROLE = "arn:aws:iam::123456789012:role/copies"
 
 
-@pytest.fixture
-def s3(aws: Any) -> Any:
-    """Return a client of an API with a bucket whose objects are copied to another one."""
-    aws.start()
-    client = aws.client("s3")
+def _copied_buckets(api: Any) -> Any:
+    """Make a bucket whose objects are copied to another one; return a client."""
+    client = api.client("s3")
     for name in (HERE, THERE):
         client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
@@ -33,6 +31,12 @@ def s3(aws: Any) -> Any:
     }
     client.put_bucket_replication(Bucket=HERE, ReplicationConfiguration={"Role": ROLE, "Rules": [rule]})
     return client
+
+
+@pytest.fixture(scope="module")
+def s3(shared: Any) -> Any:
+    """Return a client of an API with such buckets, for all tests that need no restart."""
+    return _copied_buckets(shared)
 
 
 def _versions(client: Any, bucket: str) -> dict[str, str]:
@@ -66,7 +70,8 @@ def test_every_version_is_copied_and_no_deletion(s3: Any) -> None:
     with pytest.raises(ClientError, match="NoSuchKey"):
         s3.get_object(Bucket=HERE, Key="data")
     assert s3.get_object(Bucket=THERE, Key="data")["Body"].read() == b"second"
-    assert len(_versions(s3, THERE)) == 2
+    rows = s3.list_object_versions(Bucket=THERE, Prefix="data")["Versions"]
+    assert len(rows) == 2
 
 
 def test_what_was_written_just_before_the_loss_is_lost(s3: Any) -> None:
@@ -76,10 +81,14 @@ def test_what_was_written_just_before_the_loss_is_lost(s3: Any) -> None:
     s3.delete_object(Bucket=HERE, Key="new", VersionId=version)  # before its copy was due
     time.sleep(replication.LAG_SECONDS + 0.2)
 
-    assert [row["Key"] for row in s3.list_objects_v2(Bucket=THERE)["Contents"]] == ["old"]
+    found = {row["Key"] for row in s3.list_objects_v2(Bucket=THERE)["Contents"]}
+    assert "old" in found
+    assert "new" not in found
 
 
-def test_copies_are_the_same_after_a_restart(aws: Any, s3: Any) -> None:
+def test_copies_are_the_same_after_a_restart(aws: Any) -> None:
+    aws.start()
+    s3 = _copied_buckets(aws)
     for number in range(3):
         s3.put_object(Bucket=HERE, Key=f"object-{number}", Body=json.dumps(number).encode())
     _arrived(s3)
