@@ -93,6 +93,31 @@ class Overview:
         return found + [f"{one.name}: {one.summary} ({one.command})" for one in self.alerts]
 
     @property
+    def facts(self) -> dict[str, Fact]:
+        """Return the facts beside services and alerts, by title."""
+        return {
+            "Watching": self.watching,
+            "Last backup": self.backup,
+            "Last drill": self.drill,
+            "Cost": self.cost,
+        }
+
+    @property
+    def unmet(self) -> list[str]:
+        """Return the facts that are not as they should be; they make nobody look now, but are not well."""
+        return [title for title, fact in self.facts.items() if fact.good is False]
+
+    @property
+    def verdict(self) -> str:
+        """Return how it stands in a sentence."""
+        if not self.well:
+            return "Not all is well. What to do stands with each line below."
+        if self.unmet:
+            names = " and ".join(title.lower() for title in self.unmet)
+            return f"Everything that should run does, and no alert asks for a person; not good yet: {names}."
+        return "All is well: everything that should run does, and no alert asks for a person."
+
+    @property
     def well(self) -> bool:
         """Return whether nothing is wrong that somebody has to look at now; a ticket may wait."""
         return (
@@ -201,12 +226,7 @@ def show(overview: Overview) -> None:
             f"Alert [bold]{alert.name}[/] [{shade}]{alert.severity}[/] since {alert.since}: {alert.summary}; "
             f"{alert.command}"
         )
-    for title, fact in (
-        ("Watching", overview.watching),
-        ("Last backup", overview.backup),
-        ("Last drill", overview.drill),
-        ("Cost", overview.cost),
-    ):
+    for title, fact in overview.facts.items():
         shade = shades[fact.good] if fact.known else "yellow"
         when = f" ({fact.at})" if fact.at else ""
         screen.out.print(f"{title}: [{shade}]{'' if fact.known else 'not known: '}{fact.says}[/]{when}")

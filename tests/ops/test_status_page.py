@@ -149,6 +149,11 @@ def test_complaints_and_verdict_follow_from_the_facts() -> None:
         "ServiceDown",
         "InputDrift",
     ]
+    late = replace(WELL, backup=Fact(known=True, says="late", good=False))
+
+    assert (late.well, late.unmet) == (True, ["Last backup"])
+    assert late.verdict.endswith("not good yet: last backup.")
+    assert WELL.verdict.startswith("All is well")
     assert ticket.well, "a ticket waits for the next working day"
 
 
