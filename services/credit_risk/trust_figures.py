@@ -5,6 +5,7 @@ not, since one holdout of 250 rows would leave the coverage uncertain by two poi
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_te
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from services.credit_risk.data import load
+from services.credit_risk.evaluation import by_group
 from services.credit_risk.features import FEATURES, FEATURES_DIGEST, encode
 from services.credit_risk.lineage import SEED
 from services.credit_risk.schema import CreditApplication
 from services.credit_risk.training import CANDIDATES
-from services.lifecycle.rounds import mean
+from services.lifecycle.rounds import conformal, mean
 from services.readiness import shifts
 from services.readiness.confidence import Calibration
 from services.readiness.explanation import Explainer
@@ -50,7 +52,7 @@ def measure(splits: int = SPLITS) -> dict[str, Any]:
     features = np.asarray([encode(application) for application in data.applications], dtype=np.float32)
     target = np.asarray(data.defaulted, dtype=np.bool_)
     with threadpool_limits(1):
-        rounds = [_one(features, target, SEED + i) for i in range(splits)]
+        rounds = [_one(features, target, data.groups, SEED + i) for i in range(splits)]
     return {"splits": splits, "rows": len(target), **mean(rounds)}
 
 
@@ -76,7 +78,12 @@ def limits_of(name: str) -> tuple[int, int]:
     return int(schema["minimum"]), int(schema["maximum"])
 
 
-def _one(features: npt.NDArray[np.float32], target: npt.NDArray[np.bool_], seed: int) -> dict[str, Any]:
+def _one(
+    features: npt.NDArray[np.float32],
+    target: npt.NDArray[np.bool_],
+    groups: Mapping[str, Sequence[str]],
+    seed: int,
+) -> dict[str, Any]:
     fit, rest = train_test_split(
         np.arange(len(target)), test_size=HOLDOUT_SHARE, stratify=target, random_state=seed
     )
@@ -103,6 +110,10 @@ def _one(features: npt.NDArray[np.float32], target: npt.NDArray[np.bool_], seed:
         "guard": _guard(Guard(reference["guard"]), rows, seed),
         "conformal": _conformal(Calibration(reference["confidence"]), chances, truth),
         "band": _band(Calibration(reference["confidence"]), chances),
+        "fairness": {
+            attribute: _fairness([names[i] for i in fit], target[fit], unseen)
+            for attribute, names in groups.items()
+        },
         "explanation_largest_error_log_odds": float(
             np.abs(sums - fitted.decision_function(features[rest])).max()
         ),
@@ -136,12 +147,25 @@ def _conformal(calibration: Calibration, chances: Matrix, truth: npt.NDArray[np.
         sets = [one.classes for one in calibration.judge(chances, coverage=coverage)]
         held = np.asarray([int(true) in classes for classes, true in zip(sets, truth, strict=True)])
         found[f"at_{round(coverage * 100)}_percent"] = {
-            "coverage": float(held.mean()),
+            **conformal(sets, truth.tolist()),
             "coverage_of_repaid": float(held[~truth].mean()),
             "coverage_of_default": float(held[truth].mean()),
-            "share_of_single_class": float(np.mean([len(classes) == 1 for classes in sets])),
         }
     return found
+
+
+def _fairness(names: Sequence[str], target: npt.NDArray[np.bool_], chances: Matrix) -> dict[str, Any]:
+    """Return how each group fares with a model that did not see its rows, and the widest gaps."""
+    found = by_group(names, target, chances)
+    shown = ("rows", "default_rate", "approval_rate", "approval_rate_of_good")
+    rates = {name: [float(one[name] or 0.0) for one in found.values()] for name in shown[2:]}  # type: ignore[literal-required]
+    return {
+        "groups": {group: {name: one[name] for name in shown} for group, one in found.items()},  # type: ignore[literal-required]
+        "gaps": {
+            f"{name}_ratio": min(values) / max(values) if max(values) else 1.0
+            for name, values in rates.items()
+        },
+    }
 
 
 def _band(calibration: Calibration, chances: Matrix) -> dict[str, float]:

@@ -20,6 +20,7 @@ from services.digit_reader.features import FEATURES, FEATURES_DIGEST, encode
 from services.digit_reader.schema import DARKEST, SIDE
 from services.lifecycle import lineage
 from services.lifecycle.export import compare, exported
+from services.lifecycle.rounds import conformal
 from services.lifecycle.validation import hard_rows
 from services.readiness import contract_file
 from services.readiness.digests import bytes_digest
@@ -142,11 +143,11 @@ def _conformal(insight: Insight, probability: Matrix, truth: npt.NDArray[np.int6
     """Return how often the sets hold the truth, and how large they are."""
     coverage = thresholds()["coverage"]
     sets = [one.classes for one in insight.known(probability.astype(np.float64), coverage=coverage)]
-    held = [int(true) in classes for classes, true in zip(sets, truth, strict=True)]
+    found = conformal(sets, truth.tolist())
     return {
-        "coverage": round(float(np.mean(held)), DIGITS),
-        "coverage_gap": round(abs(float(np.mean(held)) - coverage), DIGITS),
-        "single_digit_share": round(float(np.mean([len(one) == 1 for one in sets])), DIGITS),
+        "coverage": round(found["coverage"], DIGITS),
+        "coverage_gap": round(abs(found["coverage"] - coverage), DIGITS),
+        "single_digit_share": round(found["share_of_single_class"], DIGITS),
     }
 
 

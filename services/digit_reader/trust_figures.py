@@ -16,7 +16,7 @@ from services.digit_reader import training
 from services.digit_reader.dataset import digits, frame, images
 from services.digit_reader.features import FEATURES, FEATURES_DIGEST, encode
 from services.lifecycle.export import exported
-from services.lifecycle.rounds import mean
+from services.lifecycle.rounds import conformal, mean
 from services.readiness.explanation import log_odds
 from services.readiness.insight import Insight
 from services.readiness.likeness import Likeness
@@ -76,15 +76,11 @@ def _one(features: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], seed: 
 
 
 def _conformal(insight: Insight, chances: npt.NDArray[Any], truth: npt.NDArray[np.int64]) -> dict[str, Any]:
-    figures = {}
+    found = {}
     for coverage in COVERAGES:
         sets = [one.classes for one in insight.known(chances.astype(np.float64), coverage=coverage)]
-        held = [int(true) in classes for classes, true in zip(sets, truth, strict=True)]
-        figures[f"at_{round(coverage * 100)}_percent"] = {
-            "coverage": float(np.mean(held)),
-            "share_of_single_class": float(np.mean([len(classes) == 1 for classes in sets])),
-        }
-    return figures
+        found[f"at_{round(coverage * 100)}_percent"] = conformal(sets, truth.tolist())
+    return found
 
 
 def _error(insight: Insight, model: Any, rows: npt.NDArray[np.float32]) -> float:

@@ -1,10 +1,24 @@
-"""Figures of several rounds as one: the mean of each number, in the same tree."""
+"""Figures that the services' measurements share: of conformal sets, and of several rounds as one."""
 
+from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import Any
 
 DIGITS = 4
 """Decimals of a mean share: ten rounds of a few hundred rows know no more."""
+
+
+def conformal(sets: Sequence[Collection[int]], truth: Sequence[int]) -> dict[str, float]:
+    """Return how often sets of classes hold the truth, and how often they name one class only.
+
+    Args:
+        sets: The set of each row.
+        truth: The true class of each row.
+    """
+    return {
+        "coverage": fmean(int(true) in classes for classes, true in zip(sets, truth, strict=True)),
+        "share_of_single_class": fmean(len(classes) == 1 for classes in sets),
+    }
 
 
 def mean(rounds: list[Any]) -> Any:
