@@ -283,14 +283,14 @@ def _bodies(count: int) -> list[bytes]:
     ]
 
 
-def run(requests: int = 10_000) -> dict[str, Any]:
+def run(requests: int = 10_000, model: Path | None = None) -> dict[str, Any]:
     """Send so many requests, spread over all faults, and return what was answered.
 
     The result's ``unexplained`` counts answers of 500 and above that no contract designs, ``hangs``
     those that did not come, ``undesigned`` those that another fault's answer would be, and ``unlogged``
     decisions without a record in the verified log. All must be 0.
     """
-    model = cached_model(PACKABLE, cache_folder())
+    model = model or cached_model(PACKABLE, cache_folder())
     each = -(-requests // len(FAULTS))
     bodies = _bodies(200)
     report: dict[str, Any] = {"requests": 0, "unexplained": 0, "hangs": 0, "undesigned": 0, "unlogged": 0}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from services.digit_reader import labels
 from services.digit_reader.answering import HOSTED
 from services.digit_reader.dataset import SPEC, delivery, images
 from services.digit_reader.features import FEATURES, FEATURES_DIGEST, encode
@@ -40,4 +41,5 @@ PIPELINE = Pipeline(
     records=_records,
     train=_train,
     hosted=HOSTED,
+    labels=labels.delivery,
 )

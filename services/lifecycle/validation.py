@@ -21,6 +21,10 @@ SMALLEST_SLICE = 50
 SMALLEST_CLASS = 10
 """Rows of each class that a slice needs for the same reason."""
 
+SLICE_ERRORS = 2.0
+"""Standard errors by which a slice's AUC is taken higher than measured. The weakest of 33 slices of 60 rows
+moved between 0.41 and 0.66 with the order of the rows alone, so the measured one judges luck."""
+
 HARD_ROWS = 2000
 """Rows from the corners of the schema: enough to meet every pair of values of 17 fields."""
 
@@ -38,10 +42,26 @@ def auc(target: Bools, probability: Floats) -> float:
     return float((ranks - positive * (positive + 1) / 2) / (positive * (len(target) - positive)))
 
 
+def auc_error(value: float, positive: int, negative: int) -> float:
+    """Return the standard error of an AUC (Hanley and McNeil, Radiology 143, 1982, formula 1).
+
+    Args:
+        value: The AUC.
+        positive: Rows of the second class.
+        negative: Rows of the first.
+    """
+    first, second = value / (2 - value), 2 * value**2 / (1 + value)
+    spread = value * (1 - value) + (positive - 1) * (first - value**2) + (negative - 1) * (second - value**2)
+    return float(np.sqrt(max(spread, 0.0) / (positive * negative)))
+
+
 def slices(
     rows: Matrix, target: Bools, probability: Floats, categories: Mapping[int, Sequence[str]]
 ) -> dict[str, float]:
     """Return the AUC of the weakest slice, over every value of every categorical column.
+
+    Each slice's AUC is taken :data:`SLICE_ERRORS` standard errors higher than measured: the best that
+    its rows still allow. What is weak even then is weak.
 
     Args:
         rows: Codes and numbers.
@@ -55,7 +75,9 @@ def slices(
             mine = rows[:, column] == code
             positive = int(target[mine].sum())
             if mine.sum() >= SMALLEST_SLICE and min(positive, int(mine.sum()) - positive) >= SMALLEST_CLASS:
-                found.append(auc(target[mine], probability[mine]))
+                measured = auc(target[mine], probability[mine])
+                error = auc_error(measured, positive, int(mine.sum()) - positive)
+                found.append(min(1.0, measured + SLICE_ERRORS * error))
     return {"count": float(len(found)), "worst_auc": round(min(found), 6) if found else float("nan")}
 
 

@@ -199,7 +199,7 @@ def bench_trust(
 
 @bench_app.command("faults")
 def bench_faults(
-    requests: Annotated[int, typer.Option(min=13, max=1_000_000, help="Requests over all faults.")] = 10_000,
+    requests: Annotated[int, typer.Option(min=17, max=1_000_000, help="Requests over all faults.")] = 10_000,
     as_json: Json = False,
 ) -> None:
     """Break credit-risk in every way that its contract names. Exit code 1 unless all answers are by design.

@@ -264,6 +264,45 @@ def test_what_happened_is_counted(server, example):
     assert count('bentoml_service_request_total{endpoint="/v1/') == 0, "labels hold what clients send"
 
 
+def every_bad_input(example: dict) -> dict[str, tuple[bytes, dict[str, str], int, str]]:
+    """Each kind of bad input that a client can send whole: body, headers, status and reason."""
+    body = json.dumps(example).encode()
+    kinds = {
+        k: (json.dumps({**example, f: v}).encode(), {}, 400, "invalid") for k, (f, v) in BAD_VALUES.items()
+    }
+    kinds |= {kind: (sent, {}, 400, "invalid") for kind, sent in BAD_BODIES.items()}
+    kinds |= {
+        kind: (body, {"authorization": header}, status, reason)
+        for kind, (header, status, reason) in TOKENS.items()
+    }
+    return kinds | {
+        "missing fields": (b"{}", {}, 400, "invalid"),
+        "an extra field": (json.dumps({**example, SECRET: SECRET}).encode(), {}, 400, "invalid"),
+        "10 MB": (b" " * 10_000_000, {}, 413, "body_too_large"),
+        "not said to be JSON": (body, {"content-type": "text/plain"}, 415, "content_type"),
+    }
+
+
+def test_every_bad_input_has_one_reason_a_line_in_the_log_and_a_count(server, example):
+    def counted() -> dict[str, float]:
+        lines = server.client.get("/metrics").text.splitlines()
+        found = (line for line in lines if line.startswith("plinth_rejected_requests_total{"))
+        return {line.split('reason="')[1].split('"')[0]: float(line.rsplit(" ", 1)[1]) for line in found}
+
+    before, expected = counted(), {}
+    kinds = every_bad_input(example)
+    for number, (body, headers, status, reason) in enumerate(kinds.values()):
+        sent = {"content-type": "application/json", "x-request-id": f"bad-input-{number:04d}", **headers}
+        answer = server.client.post("/v1/decisions", content=body, headers=sent)
+        assert (answer.status_code, answer.json()["reason"]) == (status, reason)
+        expected[reason] = expected.get(reason, 0) + 1
+    after, log = counted(), server.log.read_text()
+
+    assert {reason: after[reason] - before.get(reason, 0) for reason in expected} == expected
+    for number, (_, _, status, reason) in enumerate(kinds.values()):
+        assert log.count(f"Refused request bad-input-{number:04d}: {status} {reason}") == 1
+
+
 def test_serving_leaves_the_bento_as_it_was(server, built):
     whole = server.log.parents[1] / ".images" / "whole"
     assert tree_digest(whole) == built.package["bento_digest"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.credit_risk.training import limits
-from services.lifecycle.validation import auc, hard_rows, robustness, slices, stress
+from services.lifecycle.validation import auc, auc_error, hard_rows, robustness, slices, stress
 
 RNG = np.random.default_rng(5)
 LIMITS = [(0.0, 3.0), (1.0, 120.0)]
@@ -28,6 +28,28 @@ def test_the_weakest_slice_is_found() -> None:
     assert found["count"] == 3
     assert found["worst_auc"] == pytest.approx(0.5, abs=0.1)
     assert auc(target, probability) > 0.75
+
+
+def test_a_slice_is_not_judged_by_luck() -> None:
+    """Of many small slices of a sound model one looks weak; a model that is blind in one is found."""
+    codes = np.repeat(np.arange(33), 60)
+    target = np.tile(np.arange(60) % 4 == 0, 33)
+    sound = np.where(target, 0.74, 0.0) + RNG.normal(0, 1, len(codes))  # an AUC of 0.70 in each slice
+    blind = np.where(codes == 7, -sound, sound)
+    rows, names = codes[:, None].astype(np.float32), {0: tuple(map(str, range(33)))}
+    measured = [auc(target[codes == code], sound[codes == code]) for code in range(33)]
+
+    assert min(measured) < 0.55
+    assert slices(rows, target, sound, names)["worst_auc"] >= 0.55
+    assert slices(rows, target, blind, names)["worst_auc"] < 0.55
+
+
+def test_the_error_of_an_auc_is_its_spread_over_samples() -> None:
+    positive, negative = 15, 45
+    target = np.arange(60) < positive
+    samples = [auc(target, np.where(target, 0.74, 0.0) + RNG.normal(0, 1, 60)) for _ in range(2000)]
+
+    assert auc_error(float(np.mean(samples)), positive, negative) == pytest.approx(np.std(samples), rel=0.1)
 
 
 def test_slices_too_small_to_judge_are_left_out() -> None:
