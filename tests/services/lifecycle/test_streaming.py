@@ -13,16 +13,17 @@ from services.credit_risk.answering import HOSTED
 from services.credit_risk.packaging import SERVICE
 from services.lifecycle import inference, streaming
 from services.lifecycle.inference import Scorer
-from services.lifecycle.packing import cached_model
 from services.readiness.decision_log import writer
 from services.readiness.decision_log.reading import Reader
+
+pytestmark = pytest.mark.serving
 
 SECRET = "HUNTER2-77-SECRET"
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return cached_model(SERVICE, tmp_path_factory.mktemp("cache"))
+@pytest.fixture
+def model(built: Any) -> Path:
+    return Path(built.model)
 
 
 @pytest.fixture

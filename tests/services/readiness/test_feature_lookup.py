@@ -65,6 +65,7 @@ def find(lookup: FeatureLookup, subject: str) -> Any:
         lookup.close()
 
 
+@pytest.mark.parts
 def test_training_and_serving_read_the_same_numbers(table: Any, tmp_path: Path) -> None:
     """From the offline table that training reads, through DynamoDB, to what the model is given."""
     applications = load().applications[:60]
@@ -133,6 +134,7 @@ def test_a_good_item_is_used_an_unknown_subject_is_told_and_a_foreign_key_is_not
             find(FeatureLookup(HOSTED.known, lambda *_: item(), trusted), "s")
 
 
+@pytest.mark.parts
 def test_without_a_table_there_is_no_lookup_and_without_keys_nothing_is_trusted(
     table: Any, tmp_path: Path
 ) -> None:
