@@ -21,6 +21,7 @@ from infra.wiring import (
     foundation,
     gpu,
     images,
+    monitoring,
     readiness,
     recovery,
     storage,
@@ -162,6 +163,7 @@ def build(settings: Settings, providers: Providers) -> Outputs:
                 memory_mib=wanted.memory_mib,
                 gateway=gateway.name,
                 gateway_namespace=gateway_namespace.name,
+                scraped_from=monitoring.NAMESPACE,
                 domain=settings.gateway.domain,
                 region=settings.aws.region,
                 token_issuer=settings.tokens.issuer,
@@ -178,6 +180,9 @@ def build(settings: Settings, providers: Providers) -> Outputs:
 
     # The same services for requests that nobody waits for.
     queues = streaming.build(settings, opts, stores=stores, topic_arn=watched.topic.arn)
+
+    # Monitoring: scrapes all of it, and tells people through the topic; its own silence is noticed outside.
+    monitoring.build(settings, opts, stores=stores, identities=identities, topic_arn=watched.topic.arn)
 
     return Outputs(
         environment=pulumi.Output.from_input(str(settings.environment)),

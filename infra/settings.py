@@ -25,6 +25,7 @@ from infra.settings_foundation import (
     NetworkSettings,
     RegistrySettings,
 )
+from infra.settings_monitoring import MonitoringSettings
 from infra.settings_operations import AuditSettings, CostSettings, RecoverySettings, StorageSettings
 from infra.settings_sources import RELEASES_VARIABLE, all_config, decode, known_stacks, read_json
 from infra.settings_tokens import TOKENS_VARIABLE, TokenSettings
@@ -143,6 +144,7 @@ class Settings(Frozen):
     network: NetworkSettings = NetworkSettings()
     storage: StorageSettings = StorageSettings()
     audit: AuditSettings = AuditSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     recovery: RecoverySettings = RecoverySettings()
     cost: CostSettings = CostSettings()
     identity: IdentitySettings = IdentitySettings()

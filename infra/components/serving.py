@@ -45,6 +45,7 @@ class ServingArgs:
         memory_mib: Memory that each pod asks for and may use.
         gateway: Name of the gateway.
         gateway_namespace: Namespace of the gateway; the only place from which requests may come.
+        scraped_from: Namespace from which metrics are fetched.
         domain: Domain of the gateway.
         region: Region of the stores.
         token_issuer: Who issues the callers' tokens; empty lets nobody in.
@@ -65,6 +66,7 @@ class ServingArgs:
     memory_mib: int
     gateway: pulumi.Input[str]
     gateway_namespace: pulumi.Input[str]
+    scraped_from: str
     domain: str
     region: str
     token_issuer: str
@@ -172,7 +174,7 @@ class Serving(pulumi.ComponentResource):
 def _from_gateway(
     labels: dict[str, str], args: ServingArgs
 ) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
-    """Allow what comes from the gateway's namespace on the service's port; out, only the way to AWS.
+    """Allow what comes from the gateway's and the scrapers' namespace; out, only the way to AWS.
 
     A policy cannot name an AWS service: the subnets have no way to the internet, so what can be reached on
     port 443 are the endpoints of the VPC. The agent of Pod Identity answers at a link-local address.
@@ -182,12 +184,14 @@ def _from_gateway(
         policy_types=["Ingress", "Egress"],
         ingress=[
             kubernetes.networking.v1.NetworkPolicyIngressRuleArgs(
+                # Metrics lie on the same port; whoever fetches them has no token, and so gets no decision.
                 from_=[
                     kubernetes.networking.v1.NetworkPolicyPeerArgs(
                         namespace_selector=kubernetes.meta.v1.LabelSelectorArgs(
-                            match_labels={"kubernetes.io/metadata.name": args.gateway_namespace}
+                            match_labels={"kubernetes.io/metadata.name": namespace}
                         )
                     )
+                    for namespace in (args.gateway_namespace, args.scraped_from)
                 ],
                 ports=[kubernetes.networking.v1.NetworkPolicyPortArgs(port=PORT, protocol="TCP")],
             )

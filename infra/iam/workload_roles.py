@@ -228,3 +228,91 @@ def gpu_training(scope: Scope) -> WorkloadRole:
             ),
         ],
     )
+
+
+def monitoring(scope: Scope, *, keeps_samples: bool, operations: bool) -> list[WorkloadRole]:
+    """Return the roles of what watches: tell people, keep samples, read how things stand. None reads data.
+
+    Args:
+        scope: Where they hold.
+        keeps_samples: Whether samples go to a long-term store.
+        operations: Whether the operations exporter runs in the cluster.
+    """
+    return [
+        _alertmanager(scope),
+        *([_prometheus(scope)] if keeps_samples else []),
+        *([_operations(scope)] if operations else []),
+    ]
+
+
+def _alertmanager(scope: Scope) -> WorkloadRole:
+    topics = [scope.arn("sns", f"{scope.prefix}-{name}") for name in ("alerts", "watchdog")]
+    return WorkloadRole(
+        name="alertmanager",
+        description="Tells people of alerts.",
+        namespace="monitoring",
+        service_account="alertmanager",
+        statements=[
+            Statement(sid="TellPeople", actions=["sns:Publish"], resources=topics),
+            Statement(
+                sid="EncryptMessages",
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=[scope.keys],
+                conditions=scope.key_aliases("alerts"),
+            ),
+        ],
+    )
+
+
+def _prometheus(scope: Scope) -> WorkloadRole:
+    return WorkloadRole(
+        name="prometheus",
+        description="Sends samples to the long-term store.",
+        namespace="monitoring",
+        service_account="prometheus",
+        statements=[
+            Statement(
+                sid="KeepSamples",
+                actions=["aps:RemoteWrite"],
+                resources=[scope.arn("aps", "workspace/*")],
+            )
+        ],
+    )
+
+
+def _operations(scope: Scope) -> WorkloadRole:
+    return WorkloadRole(
+        name="operations",
+        description="Reads how backups, trail, budget and reviews stand, for their metrics.",
+        namespace="monitoring",
+        service_account="operations",
+        statements=[
+            Statement(
+                sid="SeeBackups",
+                actions=["backup:DescribeBackupVault", "backup:ListRecoveryPointsByBackupVault"],
+                resources=[scope.arn("backup", f"backup-vault:{scope.prefix}-*")],
+            ),
+            Statement(
+                sid="SeeTrail",
+                actions=["cloudtrail:GetTrailStatus"],
+                resources=[scope.arn("cloudtrail", f"trail/{scope.prefix}-*")],
+            ),
+            Statement(
+                sid="SeeBudget",
+                actions=["budgets:ViewBudget"],
+                resources=[scope.arn("budgets", f"budget/{scope.prefix}-*", region="")],
+            ),
+            Statement(
+                # Query alone: how old the oldest case is, by the index; the table's key must open for it.
+                sid="SeeReviewAges",
+                actions=["dynamodb:Query"],
+                resources=scope.table("reviews"),
+            ),
+            Statement(
+                sid="DecryptReviews",
+                actions=READ_KEY,
+                resources=[scope.keys],
+                conditions=scope.key_aliases("reviews"),
+            ),
+        ],
+    )

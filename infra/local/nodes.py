@@ -38,6 +38,7 @@ def _node(kind: str, number: int) -> dict[str, Any]:
     labels = {
         "plinth.dev/pool": GPU_POOL if kind == "gpu" else kind,
         "plinth.dev/simulated": "true",
+        "eks.amazonaws.com/nodegroup": kind,  # EKS puts it on each node of a managed group
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",

@@ -65,6 +65,8 @@ def platform_of(site: Site) -> Platform:
             "aws_proxy": f"http://127.0.0.1:{site.ports['aws']}",
             "kubernetes": f"https://127.0.0.1:{site.ports['apiserver']}",
             "gateway": f"http://127.0.0.1:{site.ports['envoy']}",
+            "prometheus": f"http://127.0.0.1:{site.ports['prometheus']}",
+            "alertmanager": f"http://127.0.0.1:{site.ports['alertmanager']}",
         },
         files={"kubeconfig": str(site.kubeconfig), "aws_ca": str(site.aws / "aws-ca.crt")},
     )
@@ -72,6 +74,8 @@ def platform_of(site: Site) -> Platform:
 
 def catalogue(site: Site) -> list[Part]:
     """Return every part, in an order in which they can be started."""
+    from infra.local.monitor import parts as watching  # noqa: PLC0415 - its parts are made of this module's
+
     base = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     base |= {
         "PATH": f"{Path(PYTHON).parent}:/usr/local/bin:/usr/bin:/bin",
@@ -142,7 +146,7 @@ def catalogue(site: Site) -> list[Part]:
             name="nodes",
             title="simulated nodes (kwok)",
             command=lambda: nodes.command(site),
-            probe=lambda _: _http(site.ports["nodes"], "/healthz"),
+            probe=lambda _: answers(site.ports["nodes"], "/healthz"),
             settle=lambda: nodes.settle(site),
             after=("apiserver",),
             ports=("nodes",),
@@ -178,11 +182,12 @@ def catalogue(site: Site) -> list[Part]:
             name="envoy",
             title="gateway (Envoy)",
             command=lambda: _envoy(site),
-            probe=lambda _: _http(site.ports["envoy-admin"], "/ready"),
+            probe=lambda _: answers(site.ports["envoy-admin"], "/ready"),
             after=("gateway",),
             ports=("envoy", "envoy-admin"),
             env=base,
         ),
+        *watching.parts(site, base=base, isolated=isolated, module=module),
     ]
 
 
@@ -230,7 +235,8 @@ def _laptop(site: Site, since: float) -> str | None:
     return f"node {LAPTOP} is not ready yet"
 
 
-def _http(port: int, path: str) -> str | None:
+def answers(port: int, path: str) -> str | None:
+    """Ask a part over plain HTTP; return None when it is ready, else what is missing."""
     return _ask(http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT), path)
 
 

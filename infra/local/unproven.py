@@ -162,16 +162,28 @@ UNPROVEN = (
         instead="the policy pack judges the same controls before anything is deployed",
     ),
     Unproven(
+        resource="aws:sns/topic:Topic",
+        what="that a mail comes: Alertmanager's messages reach the emulated topic, which sends nothing on",
+        instead="the drill of alerts counts what the emulated SNS took",
+    ),
+    Unproven(
         resource="aws:sns/topicSubscription:TopicSubscription",
         what="that mails arrive and are confirmed",
         instead="tests compare the addresses with the settings",
     ),
     Unproven(
         resource="kubernetes:apps/v1:DaemonSet",
-        what="that device plugin and DCGM exporter start, and that their two images exist: the digests are "
-        "those of NVIDIA's GPU operator 25.3.1, nothing was pulled; on a laptop kwok plays their pods ready",
+        what="that device plugin, DCGM exporter and node exporter start, and that their images exist: the digests "
+        "are those of NVIDIA's GPU operator 25.3.1 and of public clusters, nothing was pulled; on a laptop kwok plays their pods ready",
         instead="the real API server admits them into their namespace, refuses all others there, and the "
         "real scheduler puts them onto GPU nodes only",
+    ),
+    Unproven(
+        resource="kubernetes:apps/v1:Deployment",
+        what="that Prometheus, Alertmanager, kube-state-metrics and Grafana start from their images: the digests are "
+        "those that public clusters pin, nothing was pulled; the operations exporter has no image until one is named",
+        instead="kwok plays their pods ready; real Prometheus, Alertmanager and exporter run beside them as parts "
+        "of the platform, with the ConfigMaps of the program",
     ),
 )
 """The table, by resource type."""

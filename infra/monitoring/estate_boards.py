@@ -164,10 +164,10 @@ AUDIT = Dashboard(
             ),
         ),
         Panel(
-            title="Findings in the decision log",
-            tells="Edited, dropped or doubled records; anything but 0 is an incident.",
+            title="Whether the audit trail records",
+            tells="1 while it does; 0 is an incident.",
             unit="short",
-            queries=(Query(expr="plinth_decision_log_findings", legend="{{service}}"),),
+            queries=(Query(expr="max by (record) (plinth_audit_recording)", legend="{{record}}"),),
         ),
         Panel(
             title="Silence of the audit trail",

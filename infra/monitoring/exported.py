@@ -9,18 +9,18 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.readiness import metrics
 
 OPERATIONS = (
+    "plinth_audit_recording",
     "plinth_audit_silence_seconds",
     "plinth_backup_age_seconds",
     "plinth_certificate_expires_timestamp_seconds",
     "plinth_contract_expires_timestamp_seconds",
     "plinth_contract_valid",
     "plinth_cost_spent_share",
-    "plinth_decision_log_findings",
-    "plinth_decision_log_unshipped_seconds",
     "plinth_fairness_limit",
     "plinth_fairness_ratio",
     "plinth_month_elapsed_share",
     "plinth_operations_read_ok",
+    "plinth_operations_read_timestamp_seconds",
     "plinth_review_oldest_seconds",
     "plinth_review_waiting_cases",
     "plinth_service_pods_ready",
@@ -35,12 +35,35 @@ DCGM = (
     "DCGM_FI_DEV_GPU_TEMP",
     "DCGM_FI_DEV_GPU_UTIL",
     "DCGM_FI_DEV_POWER_USAGE",
+    "DCGM_FI_DEV_SM_CLOCK",
     "DCGM_FI_DEV_XID_ERRORS",
 )
 """In the default counters of NVIDIA's DCGM exporter 4."""
 
-KUBE_STATE = ("kube_pod_status_phase",)
+KUBE_STATE = (
+    "kube_node_status_condition",
+    "kube_pod_container_status_restarts_total",
+    "kube_pod_status_phase",
+)
 """Told by kube-state-metrics."""
+
+NODES = (
+    "node_filesystem_avail_bytes",
+    "node_filesystem_size_bytes",
+    "node_memory_MemAvailable_bytes",
+    "node_memory_MemTotal_bytes",
+)
+"""Told by the node exporter."""
+
+WATCHERS = (
+    "ALERTS",
+    "alertmanager_notifications_failed_total",
+    "prometheus_remote_storage_highest_timestamp_in_seconds",
+    "prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
+    "prometheus_rule_evaluation_failures_total",
+    "up",
+)
+"""Told by Prometheus and Alertmanager; a remote store's only where there is one."""
 
 
 def services() -> set[str]:
@@ -62,5 +85,7 @@ def known() -> dict[str, str]:
         **dict.fromkeys(OPERATIONS, "operations exporter"),
         **dict.fromkeys(DCGM, "DCGM exporter"),
         **dict.fromkeys(KUBE_STATE, "kube-state-metrics"),
+        **dict.fromkeys(NODES, "node exporter"),
+        **dict.fromkeys(WATCHERS, "Prometheus and Alertmanager"),
         **dict.fromkeys(sorted(services()), "services"),
     }

@@ -44,6 +44,7 @@ def operations(services: Mapping[str, int]) -> Callable[[], str]:
     def page() -> str:
         now = time.time()
         lines = [
+            'plinth_audit_recording{record="trail"} 1',
             'plinth_cost_spent_share{stack="prod"} 0.41',
             'plinth_month_elapsed_share{stack="prod"} 0.47',
             f'plinth_backup_age_seconds{{vault="prod"}} {now - _BEGIN + 5 * 3600:.0f}',
@@ -57,7 +58,6 @@ def operations(services: Mapping[str, int]) -> Callable[[], str]:
             lines += [
                 f"plinth_contract_valid{own} 1",
                 f"plinth_contract_expires_timestamp_seconds{own} {now + (190 + number) * DAY:.0f}",
-                f"plinth_decision_log_findings{own} 0",
                 f"plinth_decision_log_unshipped_seconds{own} {_wave(60, 1, 58, number / 2):.0f}",
                 f"plinth_review_waiting_cases{own} {round(_wave(600, 3, 40, number / 2))}",
                 f"plinth_review_oldest_seconds{own} {round(_wave(900, 600, 14_000, number / 2))}",

@@ -32,7 +32,7 @@ TIERS: dict[str, Tier] = {
                 (
                     *_PARALLEL,
                     "-m",
-                    "not (parts or serving or toolchain or local or faults)",
+                    "not (parts or serving or toolchain or local or faults or monitoring)",
                 ),
             ),
         ),
@@ -59,6 +59,14 @@ TIERS: dict[str, Tier] = {
             name="toolchain",
             proves="what is installed is what the recipes say, and the provider is the official one's equal",
             commands=((*_PYTEST, "-m", "toolchain"),),
+        ),
+        Tier(
+            name="monitoring",
+            proves="rules fire on their causes and are silent without; each alert has its runbook; a scrape",
+            commands=(
+                (*_PYTEST, "tests/monitoring"),
+                (*_PYTEST, "-m", "monitoring and local"),
+            ),
         ),
         Tier(
             name="local",

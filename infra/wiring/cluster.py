@@ -179,7 +179,15 @@ def workloads(
         workload_roles.model_service(scope, service, queue=wanted.queue)
         for service, wanted in sorted(settings.services.items())
     ]
-    roles += [*workload_roles.system_workloads(), workload_roles.autoscaler(scope)]
+    roles += [
+        *workload_roles.system_workloads(),
+        workload_roles.autoscaler(scope),
+        *workload_roles.monitoring(
+            scope,
+            keeps_samples=bool(settings.monitoring.remote_write_url),
+            operations=bool(settings.monitoring.operations_image),
+        ),
+    ]
     if settings.gpu.pools:
         roles.append(workload_roles.gpu_training(scope))
     built = {}

@@ -9,13 +9,13 @@ from infra.components.encryption_key import EncryptionKey
 from infra.components.image_registry import ImageRegistry, ImageRegistryArgs
 from infra.settings import Settings
 
-FOREIGN = ("nvcr.io/", "registry.k8s.io/")
-"""Registries of NVIDIA and Kubernetes. An image of any other one is taken as it is given."""
+FOREIGN = ("docker.io/", "nvcr.io/", "quay.io/", "registry.k8s.io/")
+"""Public registries of others. An image of any other one is taken as it is given."""
 
 
 def wanted(settings: Settings) -> list[str]:
     """Return the images of others that a stack runs."""
-    found = [settings.cluster.autoscaler()]
+    found = [settings.cluster.autoscaler(), *settings.monitoring.images()]
     if settings.gpu.pools:
         found += [settings.gpu.device_plugin_image, settings.gpu.exporter_image]
     return found

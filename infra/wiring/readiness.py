@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from infra.local.paths import repo_root
 from infra.naming import ANNOTATIONS
 from services.readiness import contract_file, dsse, signers
-from services.readiness.contract import CONTRACT_FILE
+from services.readiness.contract import CONTRACT_FILE, Contract
+
+
+def contract(service: str) -> Contract | None:
+    """Return the contract of a service; None without one, which controls refuse.
+
+    Args:
+        service: Name of the service.
+    """
+    folder = repo_root() / "services" / service.replace("-", "_")
+    return contract_file.load(folder) if (folder / CONTRACT_FILE).is_file() else None
 
 
 def card(service: str) -> dict[str, str]:
@@ -16,24 +26,23 @@ def card(service: str) -> dict[str, str]:
         service: Name of the service.
     """
     place = f"services/{service.replace('-', '_')}"
-    folder = repo_root() / place
-    if not (folder / CONTRACT_FILE).is_file():
+    promised = contract(service)
+    if promised is None:
         return {}
-    contract = contract_file.load(folder)
     shown = {
         "contract": f"{place}/{CONTRACT_FILE}",
-        "contract-expires": contract.expires.isoformat(),
-        "data-sets": ",".join(data.name for data in contract.data_sets),
-        "drift-figures": ",".join(limit.figure for limit in contract.drift),
-        "fallback": ",".join(dict.fromkeys(rung.step for rung in contract.fallback)),
+        "contract-expires": promised.expires.isoformat(),
+        "data-sets": ",".join(data.name for data in promised.data_sets),
+        "drift-figures": ",".join(limit.figure for limit in promised.drift),
+        "fallback": ",".join(dict.fromkeys(rung.step for rung in promised.fallback)),
         "human-review": (
-            f"unsure cases, and a share of {contract.review.sample_share} of the sure ones; "
-            f"escalated after {contract.review.escalate_after_hours} hours"
+            f"unsure cases, and a share of {promised.review.sample_share} of the sure ones; "
+            f"escalated after {promised.review.escalate_after_hours} hours"
         ),
-        "model": contract.service,
-        "owner": contract.owners.ml.contact,
-        "purpose": contract.purpose,
-        "risk-class": contract.risk_class,
+        "model": promised.service,
+        "owner": promised.owners.ml.contact,
+        "purpose": promised.purpose,
+        "risk-class": promised.risk_class,
         "technical-file": f"{place}/README.md",
     }
     return {f"{ANNOTATIONS}{key}": text for key, text in shown.items()}

@@ -20,6 +20,7 @@ from services.readiness import metrics
 from services.readiness.decisions import Decisions, UnavailableError
 from services.readiness.feature_lookup import FeatureLookup, FeaturesAwayError, Subject
 from services.readiness.online_features import UnknownSubjectError
+from services.readiness.limits import MOST_IN_PROGRESS
 from services.readiness.randomness import random_hex
 from services.readiness.refusals import Refusal, named_problems, parse_body
 from services.readiness.security import RateLimit, TokenRefusedError, Tokens
@@ -32,10 +33,6 @@ MAX_BODY_BYTES = 16 * 1024
 
 BODY_SECONDS = 2.0
 """Time to send a body of a few KiB, generously. A client that stops halfway would else hold its place."""
-
-MOST_IN_PROGRESS = 1500
-"""Requests in progress before new ones are answered "overloaded". At 1,000 a second the last one waits a
-second and a half, well below the gateway's ten."""
 
 RETRY_AFTER_SECONDS = 2
 REQUEST_ID_BYTES = 16

@@ -54,6 +54,12 @@ LOG_SECONDS = Histogram(
     ["service"],
     buckets=SECONDS_BUCKETS,
 )
+LOG_UNSHIPPED = Gauge(
+    "plinth_decision_log_unshipped_seconds",
+    "How long the oldest complete segment has waited for the store; a service stops deciding at its limit.",
+    ["service"],
+    multiprocess_mode="livemax",
+)
 REJECTED = Counter(
     "plinth_rejected_requests", "Requests refused before the model, by reason.", ["service", "reason"]
 )

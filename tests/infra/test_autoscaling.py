@@ -32,7 +32,7 @@ def pods(record: Any) -> Iterator[dict[str, Any]]:
 def test_each_pool_that_a_pod_asks_for_is_one_of_the_cluster_s(record: Any) -> None:
     groups = record.of_type("aws:eks/nodeGroup:NodeGroup")
     pools = {group.inputs["labels"]["plinth.dev/pool"] for group in groups}
-    asked = {pod["nodeSelector"].get("plinth.dev/pool") for pod in pods(record)} - {None}
+    asked = {pod.get("nodeSelector", {}).get("plinth.dev/pool") for pod in pods(record)} - {None}
 
     assert {"serving", "system"} <= asked <= pools
 

@@ -32,7 +32,13 @@ def test_every_service_has_a_repository(settings, recorded, service) -> None:
     found = recorded(settings).of_type("aws:ecr/repository:Repository")
     made = {one.inputs["name"]: one for one in found}
 
-    assert set(made) == {f"plinth-local/{service}", "plinth-local/cluster-autoscaler"}
+    assert set(made) == {
+        f"plinth-local/{name}"
+        for name in (
+            service, "alertmanager", "cluster-autoscaler", "grafana", "kube-state-metrics", "node-exporter",
+            "prometheus",
+        )
+    }  # fmt: skip
     one = made[f"plinth-local/{service}"]
     assert one.inputs["imageTagMutability"] == "IMMUTABLE"
     assert one.inputs["imageScanningConfiguration"] == {"scanOnPush": True}

@@ -19,7 +19,8 @@ def test_program_registers_everything_a_service_needs(
     assert "aws:kms/key:Key" in types
     assert len(record.of_type("aws:s3/bucket:Bucket")) == 7
     made = {r.name for r in record.of_type("kubernetes:apps/v1:Deployment")}
-    assert made == {"cluster-autoscaler", "credit-risk"}
+    watching = {"alertmanager", "grafana", "kube-state-metrics", "prometheus"}
+    assert made == {"cluster-autoscaler", "credit-risk", *watching}
 
 
 def test_every_output_is_described() -> None:

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "infra/iam": {"infra.iam"},
     "infra/settings.py": {
         "infra.errors", "infra.gpu_checks", "infra.mistakes", "infra.naming", "infra.settings_base",
-        "infra.settings_checks", "infra.settings_foundation", "infra.settings_operations",
+        "infra.settings_checks", "infra.settings_foundation", "infra.settings_monitoring",
+        "infra.settings_operations",
         "infra.settings_sources", "infra.settings_tokens",
     },
     "infra/settings_sources.py": {"infra.errors"},
@@ -41,20 +42,28 @@ MAY_IMPORT = {
     },
     "infra/settings_foundation.py": {"infra.settings_base"},
     "infra/settings_operations.py": {"infra.settings_base"},
+    "infra/settings_monitoring.py": {"infra.settings_base"},
     "infra/wiring": {
         "infra.components", "infra.gpu_checks", "infra.gpu_instances", "infra.iam",
         "infra.mig_setup", "infra.naming",
         "infra.network_plan", "infra.providers", "infra.settings", "infra.settings_checks",
         "infra.settings_foundation", "infra.settings_operations", "infra.settings_tokens", "infra.wiring",
-        "infra.policy_settings",
+        "infra.monitoring", "infra.policy_settings", "infra.watch_pods",
         "policies.admission",
     },
     # What a service shows in the cluster is its readiness contract, which lies with the service.
     "infra/wiring/readiness.py": {"infra.local.paths", "infra.naming", "services.readiness"},
     "infra/components": {
         "infra.autoscaler_pod", "infra.iam", "infra.naming", "infra.network_plan", "infra.node_daemon",
+        "infra.watch_pods",
     },
     "infra/autoscaler_pod.py": {"infra.node_daemon"},
+    "infra/watch_pods.py": {"infra.node_daemon"},
+    # Rules are made from contracts, and measured against what services export.
+    "infra/monitoring": {
+        "infra.errors", "infra.monitoring", "services.readiness.contract", "services.readiness.limits",
+        "services.readiness.metrics",
+    },
     "infra/node_daemon.py": {"infra.naming"},
     "infra/mig_setup.py": set(),
     "infra/policy_settings.py": {"infra.settings", "policies.core"},

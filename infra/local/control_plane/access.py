@@ -40,6 +40,7 @@ IDENTITIES = {
     "nodes": Identity("plinth:nodes", "plinth:platform"),
     "runner": Identity("plinth:runner", "plinth:platform"),
     "gateway": Identity("plinth:gateway", "plinth:platform"),
+    "monitor": Identity("plinth:monitor", "plinth:platform"),
 }
 """Client certificates, by the file name under ``pki``."""
 

@@ -14,7 +14,7 @@ ESTABLISH_SECONDS = 30
 """Seconds until a new definition is served; the API server takes about one."""
 
 _RBAC = "rbac.authorization.k8s.io"
-_PARTS_WITH_RIGHTS = ("nodes", "runner", "gateway")
+_PARTS_WITH_RIGHTS = ("nodes", "runner", "gateway", "monitor")
 """Each brings its ClusterRole ``plinth:<part>`` in a file ``rbac.yaml`` of its package or, for the
 nodes, in ``nodes_rbac.yaml``; the binding to the user of the same name is made here."""
 OWN_RIGHTS = frozenset({ADMIN_GROUP, *(f"plinth:{part}" for part in _PARTS_WITH_RIGHTS)})

@@ -20,10 +20,11 @@ from infra.local.supervisor.status import Platform
 
 SUPERVISOR_SECONDS = 30.0
 """Seconds until the supervisor has written its first status; it takes half a second on idle cores."""
-PROGRAMS, FILES = ("kube", "etcd", "kwok"), ("gateway-api-crds", "kwok-stages")
+PROGRAMS = ("kube", "etcd", "kwok", "prometheus", "alertmanager")
+FILES = ("gateway-api-crds", "kwok-stages")
 """What the platform needs of the toolchain."""
-TOOLCHAIN_PARTS = ("kube",)
-"""The part of the toolchain that holds all of them."""
+TOOLCHAIN_PARTS = ("kube", "monitoring")
+"""The parts of the toolchain that hold all of them."""
 
 
 class Tools(Protocol):
@@ -52,7 +53,7 @@ def prepare(root: Path, tools: Tools) -> Site:
             )
     chosen, moved = ports.assign(root / "local" / "ports.json", PORTS)
     site = Site(root, chosen, programs)
-    for folder in (site.logs, site.aws, site.kube, site.xds):
+    for folder in (site.logs, site.aws, site.kube, site.xds, site.monitoring):
         folder.mkdir(parents=True, exist_ok=True)
     processes.rotate(site.log("supervisor"))
     with site.log("supervisor").open("a") as log:

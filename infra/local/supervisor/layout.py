@@ -19,6 +19,10 @@ PORTS = (
     "nodes",
     "envoy-admin",
     "envoy",
+    "prometheus",
+    "alertmanager",
+    "monitor",
+    "operations",
 )
 """Every port of the platform, by the name under which it is remembered."""
 
@@ -30,8 +34,8 @@ class Site:
     Args:
         home: The clone's folder of state (see ``infra.local.paths.home``).
         ports: A port on 127.0.0.1 for each name in ``PORTS``.
-        tools: The program or folder for each name: ``kube``, ``etcd``, ``kwok``, ``gateway-api-crds``,
-            ``kwok-stages``.
+        tools: The program or folder for each name: ``kube``, ``etcd``, ``kwok``, ``prometheus``,
+            ``alertmanager``, ``gateway-api-crds``, ``kwok-stages``.
     """
 
     home: Path
@@ -72,6 +76,11 @@ class Site:
     def xds(self) -> Path:
         """What the gateway's controller writes and Envoy reads."""
         return self.local / "xds"
+
+    @property
+    def monitoring(self) -> Path:
+        """Files and data of Prometheus and Alertmanager."""
+        return self.local / "monitoring"
 
     @property
     def status(self) -> Path:

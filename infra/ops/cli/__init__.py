@@ -12,6 +12,7 @@ import typer
 from infra.errors import Exit, PlinthError, Stopped
 from infra.local.paths import home
 from infra.ops.cli import (
+    alerting,
     backends,
     benches,
     ci,
@@ -40,6 +41,7 @@ from infra.ops.cli.panels import arrange
 from infra.ops.console import screen
 
 __all__ = [
+    "alerting",
     "app",
     "backends",
     "benches",

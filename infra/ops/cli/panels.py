@@ -12,7 +12,7 @@ PANELS = {
         *("experiment", "stop", "new-service"),
     ),
     "Trust": ("audit", "review", "policy"),
-    "Watching": ("alerts", "runbook", "dashboards", "logs"),
+    "Watching": ("alerts", "runbook", "metric", "dashboards", "logs"),
     "Proof and cost": ("test", "bench", "drill", "cost", "preflight", "deployer"),
     "This machine and AWS": ("doctor", "env", "toolchain", "lock", "bootstrap"),
 }

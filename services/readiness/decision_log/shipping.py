@@ -17,6 +17,7 @@ from services.readiness.decision_log.spool import CHECKPOINT, SEGMENT, SHIPPED, 
 from services.readiness.decision_log.store import Store, StoreError
 from services.readiness.decision_log.writer import DecisionLog, Trouble, now
 from services.readiness.digests import bytes_digest
+from services.readiness.metrics import LOG_UNSHIPPED, child
 
 RETRY_SECONDS = 2.0
 """Pause after the store refused; the bound on what may wait is the log's own."""
@@ -112,6 +113,11 @@ class Shipper:
 
     def ship(self) -> bool:
         """Copy every complete segment; return whether all are in the store now."""
+        done = self._ship_all()
+        child(LOG_UNSHIPPED, self._spool.service).set(self.waiting_seconds())
+        return done
+
+    def _ship_all(self) -> bool:
         try:
             for name in list(self._spool.unshipped()):
                 if name == self._log.open_segment():

@@ -31,6 +31,8 @@ TOKENS = {
     "RestoreTest": "plinth:recovery:RestoreTest",
     "BackupVault": "plinth:recovery:BackupVault",
     "BucketReplication": "plinth:recovery:BucketReplication",
+    "SilenceAlarm": "plinth:monitoring:SilenceAlarm",
+    "Watcher": "plinth:monitoring:Watcher",
     "AllocationTags": "plinth:cost:AllocationTags",
     "AlertTopic": "plinth:cost:AlertTopic",
     "AnomalyMonitor": "plinth:cost:AnomalyMonitor",

@@ -1,0 +1,1 @@
+"""What operators ask of the watching: alerts, figures, runbooks; and the drill that proves every alert."""
