@@ -173,17 +173,19 @@ UNPROVEN = (
     ),
     Unproven(
         resource="kubernetes:apps/v1:DaemonSet",
-        what="that device plugin, DCGM exporter and node exporter start, and that their images exist: the digests "
-        "are those of NVIDIA's GPU operator 25.3.1 and of public clusters, nothing was pulled; on a laptop kwok plays their pods ready",
+        what="that device plugin, DCGM exporter and node exporter start, and that their images exist: the "
+        "digests are those of NVIDIA's GPU operator 25.3.1 and of public clusters, nothing was pulled; on a "
+        "laptop kwok plays their pods ready",
         instead="the real API server admits them into their namespace, refuses all others there, and the "
         "real scheduler puts them onto GPU nodes only",
     ),
     Unproven(
         resource="kubernetes:apps/v1:Deployment",
-        what="that Prometheus, Alertmanager, kube-state-metrics and Grafana start from their images: the digests are "
-        "those that public clusters pin, nothing was pulled; the operations exporter has no image until one is named",
-        instead="kwok plays their pods ready; real Prometheus, Alertmanager and exporter run beside them as parts "
-        "of the platform, with the ConfigMaps of the program",
+        what="that Prometheus, Alertmanager, kube-state-metrics and Grafana start from their images: the "
+        "digests are those that public clusters pin, nothing was pulled; the operations exporter has none "
+        "until one is named",
+        instead="kwok plays their pods ready; real Prometheus, Alertmanager and exporter run beside them as "
+        "parts of the platform, with the ConfigMaps of the program",
     ),
 )
 """The table, by resource type."""

@@ -268,8 +268,6 @@ def watching(*, expected: tuple[str, ...], remote_write: bool) -> Group:
                 silent={f'up{{job="{job}"}}': "1x60" for job in expected},
                 at=900,
             ),
-            cause="synthetic",
-            why_synthetic="removing a target for good is a change of the program, which a drill must not make",
         ),
         Alert(
             name="AlertDeliveryFailing",

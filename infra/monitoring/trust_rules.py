@@ -8,6 +8,7 @@ from services.readiness.contract import Contract
 from services.readiness.metrics import CONFIDENCE_BUCKETS
 
 HOUR = "1h"
+NO_DRIFT = "needs a shift of this kind alone, or settled reviews; ./plinth bench drift brings each about"
 DRIFTS = {
     "inputs": ("InputDrift", "what comes in is no longer what the model learned from"),
     "correlation": ("CorrelationDrift", "inputs hang together otherwise than in the training data"),
@@ -65,6 +66,8 @@ def _confidence(contract: Contract) -> Alert:
         description=f"In an hour more than {wanted.low_share_at_most:.0%} of the answers had a confidence "
         f"below {wanted.low_below:g}.",
         labels={"service": service},
+        cause="synthetic",
+        why_synthetic="unsure cases are as rare as they are; a thousand of them cannot be sent at will",
         proof=Proof(firing=series(9), silent=series(1), at=3900),
     )
 
@@ -152,6 +155,8 @@ def shared() -> Group:
                     },
                     at=300,
                 ),
+                cause="local" if kind == "inputs" else "synthetic",
+                why_synthetic="" if kind == "inputs" else NO_DRIFT,
             )
         )
     fair = '{service="s",attribute="age",figure="f"}'
@@ -184,6 +189,8 @@ def shared() -> Group:
                 severity="ticket",
                 summary="{{ $labels.service }}: groups by {{ $labels.attribute }} fare apart, ratio {{ $value }}",
                 description="Among decided cases the worst group's rate against the best is below the contract's.",
+                cause="synthetic",
+                why_synthetic="training refuses a model over the limit, so none that runs can be",
                 proof=Proof(
                     firing={
                         f"plinth_fairness_ratio{fair}": "0.3x40",
@@ -203,6 +210,8 @@ def shared() -> Group:
                 severity="page",
                 summary="records of {{ $labels.service }} wait {{ $value | humanizeDuration }} for their store",
                 description="After 300 s the service answers 'unavailable', since nothing may be decided unlogged.",
+                cause="synthetic",
+                why_synthetic="the store would have to be away for three minutes that no drill can shorten; bench faults does it",
                 proof=Proof(
                     firing={'plinth_decision_log_unshipped_seconds{service="s"}': "240x20"},
                     silent={'plinth_decision_log_unshipped_seconds{service="s"}': "60x20"},
@@ -219,6 +228,8 @@ def shared() -> Group:
                 severity="page",
                 summary="{{ $labels.service }} refuses answers because they cannot be recorded",
                 description="Each refusal is a client that waits; none of them was decided.",
+                cause="synthetic",
+                why_synthetic="the store would have to be away for five minutes that no drill can shorten; bench faults does it",
                 proof=Proof(
                     firing={
                         'plinth_unavailable_answers_total{service="s",trouble="decision_log_unavailable"}': "0+1x20"

@@ -19,8 +19,8 @@ from pydantic_core import to_json
 from services.readiness import metrics
 from services.readiness.decisions import Decisions, UnavailableError
 from services.readiness.feature_lookup import FeatureLookup, FeaturesAwayError, Subject
-from services.readiness.online_features import UnknownSubjectError
 from services.readiness.limits import MOST_IN_PROGRESS
+from services.readiness.online_features import UnknownSubjectError
 from services.readiness.randomness import random_hex
 from services.readiness.refusals import Refusal, named_problems, parse_body
 from services.readiness.security import RateLimit, TokenRefusedError, Tokens

@@ -7,8 +7,8 @@ import typer
 from rich.table import Table
 
 from infra.errors import Exit
-from infra.ops.cli.base import Json, Stack, app
-from infra.ops.console import screen
+from infra.ops.cli.base import Json, Stack, app, drill_app
+from infra.ops.console import Steps, screen
 
 
 @app.command()
@@ -97,3 +97,51 @@ def runbook(
         screen.json({"alert": alert, "sections": dict(found.sections), "commands": commands})
         return
     screen.out.print(found.text, markup=False)
+
+
+@drill_app.command("alerts")
+def drill_alerts(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only this alert; may be given several times.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Break what each alert is about, wait for it in Alertmanager, run its runbook, heal, see it resolve.
+
+    On the local platform, which must be up. While it lasts, every time in the rules is divided by 60 and
+    scrapes come every 2 s; thresholds stay. Alerts whose causes cannot be had here (GPUs, AWS, nodes) are fed
+    with the metrics of their proofs, and say so. Exit code 1 when one did not fire, did not resolve, or its
+    runbook's commands do not work. Outcomes are kept in .plinth/drills/alerts.json: it can be done in parts.
+    """
+    from infra.local.paths import home
+    from infra.ops import lock
+    from infra.ops.watching.drill import run as module
+
+    steps = Steps()
+    with lock.exclusive("drill alerts"), steps.shown(), steps.step("alerts"):
+        found = module.drill(only or [], steps.say)
+    module.keep(found, home() / "drills" / "alerts.json")
+    if as_json:
+        screen.json(module.as_json(found))
+    else:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("alert", "cause", "fired after", "resolved after", "runbook commands", "problems"):
+            table.add_column(column)
+        for one in found:
+            table.add_row(
+                one.alert,
+                one.cause,
+                "never" if one.detected_seconds is None else f"{one.detected_seconds} s",
+                "" if one.resolved_seconds is None else f"{one.resolved_seconds} s",
+                one.commands,
+                "; ".join(one.problems),
+                style=None if one.passed else "red",
+            )
+        screen.out.print(table)
+        passed, real = sum(one.passed for one in found), sum(one.real for one in found)
+        screen.out.print(
+            f"[bold]{passed} of {len(found)}[/] alerts fired, resolved and have a runbook that works; "
+            f"{real} of them by a real cause. Times in the rules were divided by 60 (a drill), thresholds were not."
+        )
+    if not all(one.passed for one in found):
+        raise typer.Exit(Exit.FAILED)
