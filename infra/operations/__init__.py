@@ -1,5 +1,5 @@
 """The operations exporter: metrics of what no service tells of itself.
 
 Contracts that hold or do not, cases that wait, backups, trail, budget, certificates, pods of services.
-Why it is a program of its own: infra/decisions/0021-operations-exporter.md.
+Why it is a program of its own: infra/decisions/0022-operations-exporter.md.
 """

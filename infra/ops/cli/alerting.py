@@ -141,7 +141,7 @@ def drill_alerts(
         passed, real = sum(one.passed for one in found), sum(one.real for one in found)
         screen.out.print(
             f"[bold]{passed} of {len(found)}[/] alerts fired, resolved and have a runbook that works; "
-            f"{real} of them by a real cause. Times in the rules were divided by 60 (a drill), thresholds were not."
+            f"{real} of them by a real cause. Times in the rules were divided by 60, thresholds were not."
         )
     if not all(one.passed for one in found):
         raise typer.Exit(Exit.FAILED)

@@ -31,6 +31,7 @@ TOKENS = {
     "RestoreTest": "plinth:recovery:RestoreTest",
     "BackupVault": "plinth:recovery:BackupVault",
     "BucketReplication": "plinth:recovery:BucketReplication",
+    "RequestQueue": "plinth:serving:RequestQueue",
     "SilenceAlarm": "plinth:monitoring:SilenceAlarm",
     "Watcher": "plinth:monitoring:Watcher",
     "AllocationTags": "plinth:cost:AllocationTags",
