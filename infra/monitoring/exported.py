@@ -6,7 +6,7 @@ are read stand here, and a test compares them with a real scrape where there is 
 
 from prometheus_client import Counter, Gauge, Histogram
 
-import services.readiness.metrics as metrics
+from services.readiness import metrics
 
 OPERATIONS = (
     "plinth_audit_recording",
