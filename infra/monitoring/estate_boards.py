@@ -4,7 +4,7 @@ from infra.monitoring.panels import Dashboard, Panel, Query, Unit
 from infra.monitoring.promql import rate
 
 NO_GPU = "the local platform offers simulated GPUs, which have no driver that could tell"
-NO_CLOUD = "the emulated AWS API makes no backups and bills nothing"
+NO_CLOUD = "the emulated AWS API makes no backups, delivers no trail and bills nothing"
 NO_LABELS = "needs settled reviews"
 
 _IDLE = "max_over_time(DCGM_FI_DEV_GPU_UTIL[15m])"

@@ -49,6 +49,7 @@ def operations(services: Mapping[str, int]) -> Callable[[], str]:
             'plinth_month_elapsed_share{stack="prod"} 0.47',
             f'plinth_backup_age_seconds{{vault="prod"}} {now - _BEGIN + 5 * 3600:.0f}',
             f'plinth_audit_silence_seconds{{record="trail"}} {_wave(300, 20, 320):.0f}',
+            'plinth_audit_recording{record="trail"} 1',
             f'plinth_certificate_expires_timestamp_seconds{{certificate="gateway"}} {now + 61 * DAY:.0f}',
             'plinth_fairness_ratio{service="credit-risk",attribute="age"} 0.55',
             'plinth_fairness_limit{service="credit-risk",attribute="age"} 0.45',
