@@ -32,6 +32,8 @@ LOOK_SECONDS = 2.0
 """Between two looks at two small objects: quick enough for a person, and nothing for the API server."""
 ASK_SECONDS = 5.0
 SIMULATED = "# HELP plinth_simulated_pod This pod has no process here.\nplinth_simulated_pod 1\n"
+NOBODY = {"source_labels": ["__address__"], "regex": ".*", "action": "drop"}
+"""Drops every target of a job."""
 NOTHING: dict[str, dict[str, Any]] = {
     PROMETHEUS_FILE: {"global": {"scrape_interval": "15s"}, "rule_files": [RULES_FILE], "scrape_configs": []},
     RULES_FILE: {"groups": []},
@@ -106,7 +108,10 @@ def hurried(folder: Path, documents: Mapping[str, Any]) -> dict[str, Any]:
     divisor, every = float(drill["divisor"]), int(drill["scrape_seconds"])
     gone = set(drill.get("without", []))
     found = hurry.scraping(documents[PROMETHEUS_FILE], scrape_seconds=every)
-    found["scrape_configs"] = [job for job in found["scrape_configs"] if job["job_name"] not in gone]
+    for job in found["scrape_configs"]:
+        if job["job_name"] in gone:
+            # Its targets go, not the job: of a job that goes, the last values are seen for five minutes more.
+            job["relabel_configs"] = [*job.get("relabel_configs", []), NOBODY]
     return {
         PROMETHEUS_FILE: found,
         RULES_FILE: hurry.rules(documents[RULES_FILE], divisor=divisor, scrape_seconds=every),
