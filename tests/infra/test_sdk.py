@@ -12,13 +12,16 @@ from pulumi.runtime import resource, settings, stack
 
 from infra import sdk
 
+ASKED_BY_THE_SDK = resource._get_stack_trace
+"""As it is before any test has built the program, which takes it away for the whole process."""
+
 
 @pytest.fixture
 def lightened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lighten the SDK for one test."""
     monkeypatch.setattr(pulumi.log, "debug", pulumi.log.debug)
     monkeypatch.setattr(stack, "asyncio", asyncio)
-    monkeypatch.setattr(resource, "_get_stack_trace", resource._get_stack_trace)
+    monkeypatch.setattr(resource, "_get_stack_trace", ASKED_BY_THE_SDK)
     before = settings.SETTINGS.outputs
     sdk.lighten()
     sdk.lighten()
@@ -30,7 +33,7 @@ def test_the_sdk_still_has_the_places() -> None:
     assert "FIRST_COMPLETED" in inspect.getsource(stack.wait_for_rpcs), "waits for all by itself: drop it"
     assert "SETTINGS.outputs.remove" in inspect.getsource(pulumi.Output.__init__), "no search: drop it"
     assert isinstance(settings.Settings("p", "s").outputs, deque), "not a deque any more: look again"
-    assert "traceback.extract_stack()" in inspect.getsource(resource._get_stack_trace), "no stack: drop it"
+    assert "traceback.extract_stack()" in inspect.getsource(ASKED_BY_THE_SDK), "no stack: drop it"
     assert "engine.Log" in inspect.getsource(pulumi.log._log), "debug lines cost nothing now: drop it"
 
 
@@ -112,8 +115,9 @@ def _asks_for() -> Any:
 
 
 def test_the_place_of_a_resource_is_the_one_that_the_sdk_would_find(
-    request: pytest.FixtureRequest,
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(resource, "_get_stack_trace", ASKED_BY_THE_SDK)
     before = _asks_for()
     request.getfixturevalue("lightened")
     after = _asks_for()
