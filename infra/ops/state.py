@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,12 @@ def is_whole(path: Path) -> bool:
 
 def digest(stack: str) -> str:
     """Return the digest of what the stack holds; time stamps of the file are left out."""
-    latest = load(state_file(stack)) or {}
-    content = json.dumps(latest.get("resources", []), sort_keys=True)
+    return digest_of(load(state_file(stack)))
+
+
+def digest_of(checkpoint: Mapping[str, Any] | None) -> str:
+    """Return the digest of what a checkpoint holds."""
+    content = json.dumps((checkpoint or {}).get("resources", []), sort_keys=True)
     return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
 
 

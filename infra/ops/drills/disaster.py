@@ -1,10 +1,11 @@
 """The whole drill: an environment under load loses its region and lives again in the other one."""
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.ops import changes, emulated, lifecycle, status
+from infra.ops import changes, emulated, lifecycle, state, status
 from infra.ops.account import Account
 from infra.ops.console import Steps
 from infra.ops.drills import loss
@@ -19,6 +20,8 @@ GOAL_SECONDS = 300.0
 """What the rebuild may take on the local platform: five minutes."""
 LOAD_SECONDS = 75.0
 """How long decisions are made before the loss: longer than it takes to seal a segment of the log (60 s)."""
+OBJECTS = ("artifacts", "data")
+"""Data classes whose objects are counted before and after; the decision log is counted by its records."""
 AFTER_DECISIONS = 20
 """Decisions after the rebuild that are waited for."""
 AFTER_SECONDS = 30.0
@@ -43,7 +46,11 @@ def run(steps: Steps) -> dict[str, Any]:
             time.sleep(LOAD_SECONDS / 2)
             backup = backups.run(settings, account)
             time.sleep(LOAD_SECONDS / 2)
-            before = _tables(settings, account)
+            before = Before(
+                tables=_tables(settings, account),
+                objects=_objects(settings, account),
+                state=state.digest(LOST),
+            )
         with steps.step("the region is lost"):
             lost_at = loss.region(settings, account)
         into = emulated.stack_file(INTO)
@@ -52,6 +59,21 @@ def run(steps: Steps) -> dict[str, Any]:
             load.wait(_made(load) + AFTER_DECISIONS, AFTER_SECONDS)
     rebuilt = records.built_settings(into)
     return _report(load, lost_at, backup.at, before, told, rebuilt, Account.of(rebuilt))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What there was a moment before the loss.
+
+    Args:
+        tables: Role of a table to its items.
+        objects: Data class to the objects of its bucket, each with when it was written.
+        state: Digest of what the state held.
+    """
+
+    tables: dict[str, set[bytes]]
+    objects: dict[str, dict[str, float]]
+    state: str
 
 
 def _made(load: Load) -> int:
@@ -65,11 +87,23 @@ def _tables(settings: Settings, account: Account) -> dict[str, set[bytes]]:
     }
 
 
+def _objects(settings: Settings, account: Account) -> dict[str, dict[str, float]]:
+    pages = account.client("s3").get_paginator("list_objects_v2")
+    return {
+        kind: {
+            row["Key"]: row["LastModified"].timestamp()
+            for page in pages.paginate(Bucket=keeping.bucket(settings, kind))
+            for row in page.get("Contents", ())
+        }
+        for kind in OBJECTS
+    }
+
+
 def _report(  # noqa: PLR0917 - called once, above
     load: Load,
     lost_at: float,
     backed_up_at: str,
-    before: dict[str, set[bytes]],
+    before: Before,
     told: dict[str, Any],
     rebuilt: Settings,
     account: Account,
@@ -80,15 +114,17 @@ def _report(  # noqa: PLR0917 - called once, above
     acknowledged = [one for one in load.answers if one.decision and one.at < lost_at]
     lost = [one for one in acknowledged if one.decision not in logged]
     stated = backups.RPO_SECONDS
+    now, kept = _tables(rebuilt, account), _objects(rebuilt, account)
+    gone = {kind: set(names) - set(kept[kind]) for kind, names in before.objects.items()}
+    since = {kind: min((before.objects[kind][name] for name in gone[kind]), default=lost_at) for kind in gone}
+    made_at = datetime.fromisoformat(told["kept"]["state"]).timestamp()
+    same = told["kept"]["state_digest"] == before.state
     rpo = {
-        "decisions": round(lost_at - min(one.at for one in lost), 1) if lost else 0.0,
+        "decisions": round(lost_at - min((one.at for one in lost), default=lost_at), 1),
         "tables": round(lost_at - datetime.fromisoformat(backed_up_at).timestamp(), 1),
-        "state": 0.0,
+        "state": 0.0 if same else round(lost_at - made_at, 1),
+        **{kind: round(lost_at - at, 1) for kind, at in since.items()},
     }
-    for data_class, newest in told["kept"].items():
-        if data_class in {"artifacts", "data"} and newest:
-            rpo[data_class] = 0.0
-    now = _tables(rebuilt, account)
     back = load.good_after(lost_at)
     findings = len(reader.verify().findings)
     beyond = sum(lost_at - one.at > stated["decisions"] for one in lost)
@@ -110,7 +146,8 @@ def _report(  # noqa: PLR0917 - called once, above
             "lost_beyond_the_stated_rpo": beyond,
             "log_findings": findings,
         },
-        "table_items_lost": {role: len(rows - now[role]) for role, rows in before.items()},
+        "table_items_lost": {role: len(rows - now[role]) for role, rows in before.tables.items()},
+        "objects_lost": {kind: len(names) for kind, names in gone.items()},
         "users_saw": load.as_json(lost_at),
         "requests_to_the_lost_region": reached["requests"],
         "graph": {
@@ -121,7 +158,6 @@ def _report(  # noqa: PLR0917 - called once, above
             "stays_with_the_account": len(differs["once"]),
         },
         "settings": differs["settings"],
-        "manual_steps_during_the_rebuild": 0,
         "by_hand_afterwards": told["by_hand"],
         "rebuild": told["phases"],
         "good": bool(

@@ -143,6 +143,7 @@ def report(work: Work) -> dict[str, Any]:
         "rto_seconds": {**work.progress.phases, "together": round(sum(work.progress.phases.values()), 1)},
         "kept": {
             "state": work.sources.record.said["made_at"],
+            "state_digest": state.digest_of(work.sources.latest),
             "tables": work.sources.backup.at,
             **{name: row["newest"] for name, row in work.progress.found["objects"].items()},
         },
