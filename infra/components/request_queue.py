@@ -128,4 +128,5 @@ class RequestQueue(pulumi.ComponentResource):
 
 
 def _redrive(target: str) -> str:
-    return json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": MOST_TRIES})
+    # As SQS gives it back; with blanks every look from outside would find it changed.
+    return json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": MOST_TRIES}, separators=(",", ":"))

@@ -258,7 +258,12 @@ def _tagging(service: str, action: str) -> str | None:
         return f"iam:Tag{kind}" if kind != action else None
     if service in {"ce", "config"}:
         return None
-    named = {"cloudtrail": "cloudtrail:AddTags", "ec2": "ec2:CreateTags", "s3": "s3:PutBucketTagging"}
+    named = {
+        "cloudtrail": "cloudtrail:AddTags",
+        "ec2": "ec2:CreateTags",
+        "s3": "s3:PutBucketTagging",
+        "sqs": "sqs:TagQueue",
+    }
     return named.get(service, f"{service}:TagResource")
 
 

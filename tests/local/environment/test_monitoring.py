@@ -46,7 +46,7 @@ def test_every_job_of_the_program_has_a_target_that_answers(settled: Clone) -> N
 
 def test_every_metric_of_a_rule_exists_in_a_real_scrape(settled: Clone) -> None:
     """Those of programs that have no process here are told by name, with what would tell them."""
-    settled.plinth("predict", "credit-risk", "--json").ended(Exit.OK)
+    settled.plinth("predict", "--service", "credit-risk", "--json").ended(Exit.OK)
     contracts = [
         contract_file.load(repo_root() / "services" / name) for name in ("credit_risk", "digit_reader")
     ]
