@@ -1,16 +1,19 @@
 """Takes into the state what exists already: left behind by a run that was cut off before it wrote it down.
 
-Only resources whose physical name the program itself chose can meet themselves again; objects in the
-cluster are applied over what is there and need no adoption.
+A resource whose physical name the program itself chose meets itself again when it is created once more. One
+whose id AWS draws does not: it is looked for among what the environment has and its state does not know, by
+the tags that it was being created with. Objects in the cluster are applied over what is there and need no
+adoption.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from infra.local.paths import home
 from infra.ops.events import Run, Step
+from infra.ops.inventory import Thing
 
 IDENTITY = {
     "aws:backup/vault:Vault": "name",
@@ -23,6 +26,23 @@ IDENTITY = {
     "aws:s3/bucket:Bucket": "bucket",
 }
 """Type to the input that is its id in AWS."""
+DRAWN = {
+    "aws:ec2/eip:Eip": "ec2/address",
+    "aws:ec2/internetGateway:InternetGateway": "ec2/internet-gateway",
+    "aws:ec2/launchTemplate:LaunchTemplate": "ec2/launch-template",
+    "aws:ec2/natGateway:NatGateway": "ec2/nat-gateway",
+    "aws:ec2/routeTable:RouteTable": "ec2/route-table",
+    "aws:ec2/securityGroup:SecurityGroup": "ec2/security-group",
+    "aws:ec2/subnet:Subnet": "ec2/subnet",
+    "aws:ec2/vpc:Vpc": "ec2/vpc",
+    "aws:ec2/vpcEndpoint:VpcEndpoint": "ec2/endpoint",
+    "aws:kms/key:Key": "kms/key",
+}
+"""Type whose id AWS draws, to the kind under which the inventory lists it; an import takes that id."""
+_GOING = ("PendingDeletion", "PendingReplicaDeletion")
+"""States of a key that somebody has let go; it is nobody's orphan."""
+Taken = tuple[Step, str]
+"""A resource to adopt, and its id in AWS."""
 _EXISTS = (
     "BucketAlreadyOwnedByYou",
     "AlreadyExistsException",
@@ -39,17 +59,53 @@ def collisions(run: Run) -> list[Step]:
     return [step for step in run.steps if step.urn in failed and step.type in IDENTITY]
 
 
-def import_file(steps: Iterable[Step]) -> dict[str, Any]:
+def named(steps: Iterable[Step]) -> list[Taken]:
+    """Return resources with the ids that follow from what the program asks for. Pure."""
+    return [(step, str(step.inputs[IDENTITY[step.type]])) for step in steps]
+
+
+def orphans(
+    begun: Iterable[Step], known: Collection[str], things: Iterable[Thing], environment: str
+) -> list[Taken]:
+    """Return resources whose creation was cut off, with the thing that each of them became. Pure.
+
+    Where more than one thing could be it, none is taken: a wrong one would be worse than one too many.
+
+    Args:
+        begun: What was being created, with its inputs.
+        known: Ids of everything that the state holds.
+        things: What there is, of the kinds in :data:`DRAWN`.
+        environment: Whose things may be taken.
+    """
+    free = [
+        thing
+        for thing in things
+        if thing.id not in known and thing.belongs_to(environment) and thing.detail.get("state") not in _GOING
+    ]
+    found = []
+    for step in begun:
+        tags = {str(key): str(value) for key, value in (step.inputs.get("tags") or {}).items()}
+        fits = [
+            thing
+            for thing in free
+            if tags and thing.kind == DRAWN.get(step.type) and tags.items() <= (thing.tags or {}).items()
+        ]
+        if len(fits) == 1:
+            found.append((step, fits[0].id))
+    return found
+
+
+def import_file(found: Iterable[Taken]) -> dict[str, Any]:
     """Return what ``pulumi import`` reads, for the resources to adopt. Pure."""
     table: dict[str, str] = {}
     rows = []
-    for step in {step.urn: step for step in steps}.values():
+    for step, identity in {step.urn: (step, identity) for step, identity in found}.values():
         provider = step.provider.rsplit("::", 1)[-1]
         table["provider-" + provider] = step.provider
         row = {
             "type": step.type,
             "name": step.name,
-            "id": step.inputs[IDENTITY[step.type]],
+            "id": identity,
             "provider": "provider-" + provider,
         }
         if step.parent:
@@ -59,8 +115,8 @@ def import_file(steps: Iterable[Step]) -> dict[str, Any]:
     return {"nameTable": table, "resources": rows}
 
 
-def write(steps: list[Step], stack: str) -> Path:
+def write(found: list[Taken], stack: str) -> Path:
     """Write the import file of a stack and return its place."""
     path = home() / f"adopt-{stack}.json"
-    path.write_text(json.dumps(import_file(steps), indent=2), encoding="utf-8")
+    path.write_text(json.dumps(import_file(found), indent=2), encoding="utf-8")
     return path

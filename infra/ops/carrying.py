@@ -1,12 +1,15 @@
 """Carries a change out: the engine's part of an ``up``, once everybody has agreed to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from infra.errors import PlinthError
 from infra.ops import adopt, state
 from infra.ops.console import Steps
 from infra.ops.engine import Engine
 from infra.ops.events import Run
+from infra.ops.inventory import Thing
+
+Look = Callable[[Iterable[str]], list[Thing]]
 
 
 def carry_out(engine: Engine, steps: Steps, *, total: int, behind: bool, adopt_existing: bool) -> Run:
@@ -36,28 +39,29 @@ def carry_out(engine: Engine, steps: Steps, *, total: int, behind: bool, adopt_e
             )
         with steps.step("adopt"):
             steps.say(names)
-            engine.adopt(adopt.write(found, engine.stack))
+            engine.adopt(adopt.write(adopt.named(found), engine.stack))
         adopted |= {step.urn for step in found}
         run = _change(engine, steps, total, behind=behind)
     return run
 
 
-def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps) -> Run | None:
+def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps, look: Look) -> Run | None:
     """Ask the world about what was cut off, and about nothing else: the engine writes down each step's end.
 
-    What was being created has no id yet, so nobody can ask for it; the change that follows meets it by name
-    (see ``adopt``).
+    What was being created has no id yet, so the engine cannot ask for it. Where AWS drew the id, the thing is
+    looked for and taken into the state; the change that follows meets the others by name (see ``adopt``).
 
     Args:
         engine: The engine of the stack.
         cut_off: Resources whose change was cut off.
         steps: Where progress is shown.
+        look: Lists what there is, of some kinds.
 
     Returns:
         What the engine said; None when the state knows nothing yet, so that a whole refresh must come with
         the change.
     """
-    known = state.known(engine.stack)
+    known, begun = state.known(engine.stack), state.begun(engine.stack)
     if not known:
         return None
     # Without a target everything would be asked; the stack itself costs nothing.
@@ -65,7 +69,16 @@ def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps) -> Run | None
     with steps.step("catch up"):
         steps.say(f"{len(cut_off)} resources whose change was cut off")
         options = [option for urn in targets for option in ("--target", urn)]
-        return engine.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *options)
+        run = engine.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *options)
+    kinds = {adopt.DRAWN[step.type] for step in begun if step.type in adopt.DRAWN}
+    if not kinds or run.exit_code:
+        return run
+    with steps.step("adopt"):
+        found = adopt.orphans(begun, state.ids(engine.stack), look(kinds), engine.stack)
+        steps.say(", ".join(step.name for step, _ in found) or "nothing was left behind")
+        if found:
+            engine.adopt(adopt.write(found, engine.stack))
+    return run
 
 
 def _change(engine: Engine, steps: Steps, total: int, *, behind: bool) -> Run:

@@ -26,6 +26,7 @@ from infra.ops.account import Account
 from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
+from infra.ops.inventory import things_in
 from infra.ops.verdicts import judge, require_lossless
 from infra.preview.report import Report
 from infra.settings import Settings
@@ -210,7 +211,7 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
         with steps.step("quotas"):
             preflight.require(preflight.look(ready.settings))
     if ready.cut_off and not ready.behind:
-        caught = carrying.catch_up(ready.engine, ready.cut_off, steps)
+        caught = carrying.catch_up(ready.engine, ready.cut_off, steps, _things(ready.settings))
         if caught is not None:
             judge(caught, stack)
         ready = replace(ready, behind=caught is None, state=state.digest(stack), cut_off=())
@@ -226,6 +227,12 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
     )
     judge(run, stack)
     return planned, run
+
+
+def _things(settings: Settings) -> carrying.Look:
+    """Return what lists the things of a stack, in both of its regions."""
+    regions = [region for region in (settings.aws.region, settings.recovery.region) if region]
+    return lambda kinds: things_in(Account.of(settings), regions, kinds=kinds).things
 
 
 def _taken_on(ready: Ready) -> bool:

@@ -15,6 +15,7 @@ import psutil
 from infra.errors import StateError
 from infra.local.paths import home
 from infra.naming import PROJECT
+from infra.ops.events import Step
 
 
 def backend_dir() -> Path:
@@ -126,6 +127,29 @@ def cut_off(stack: str) -> list[str]:
     """Return the URNs of the resources whose last change was cut off: nobody wrote down how it ended."""
     steps = (load(state_file(stack)) or {}).get("pending_operations") or []
     return sorted({str(step["resource"]["urn"]) for step in steps})
+
+
+def begun(stack: str) -> list[Step]:
+    """Return what was being created when the last change was cut off, as it was asked for."""
+    steps = (load(state_file(stack)) or {}).get("pending_operations") or []
+    return [
+        Step(
+            operation="create",
+            urn=str(step["resource"]["urn"]),
+            type=str(step["resource"]["type"]),
+            parent=str(step["resource"].get("parent") or ""),
+            provider=str(step["resource"].get("provider") or "").rsplit("::", 1)[0],
+            inputs=step["resource"].get("inputs") or {},
+        )
+        for step in steps
+        if step["type"] == "creating"
+    ]
+
+
+def ids(stack: str) -> frozenset[str]:
+    """Return the ids of everything that the stack holds."""
+    rows = (load(state_file(stack)) or {}).get("resources", [])
+    return frozenset(str(row["id"]) for row in rows if row.get("id"))
 
 
 def known(stack: str) -> list[str]:

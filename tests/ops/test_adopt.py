@@ -1,8 +1,10 @@
 """What a cut-off run left behind is taken into the state, and nothing of anybody else's."""
 
 import json
+from typing import Any
 
 from infra.ops import adopt, events
+from infra.ops.inventory import Thing
 
 BUCKET = "urn:pulumi:local::plinth::plinth:storage:EncryptedBucket$aws:s3/bucket:Bucket::artifacts"
 PARENT = "urn:pulumi:local::plinth::plinth:storage:EncryptedBucket::artifacts"
@@ -24,7 +26,7 @@ def run(message: str, urn: str = BUCKET, type_: str = "aws:s3/bucket:Bucket") ->
 def test_a_bucket_that_this_account_owns_already_is_adopted() -> None:
     found = adopt.collisions(run("1 error occurred:\n\t* BucketAlreadyOwnedByYou: yours"))
 
-    file = adopt.import_file(found)
+    file = adopt.import_file(adopt.named(found))
 
     assert file == {
         "nameTable": {"provider-aws": PROVIDER, "parent-artifacts": PARENT},
@@ -46,3 +48,39 @@ def test_a_bucket_of_another_account_is_never_adopted() -> None:
 
 def test_other_types_are_not_adopted() -> None:
     assert adopt.collisions(run("AlreadyExistsException", type_="aws:iam/policy:Policy")) == []
+
+
+KEY = "aws:kms/key:Key"
+
+
+def key(number: int, data_class: str = "data", environment: str = "local", **more: Any) -> Thing:
+    tags = {"plinth:data-class": data_class, "plinth:environment": environment}
+    return Thing(kind="kms/key", id=f"key-{number}", name=f"key-{number}", tags=tags, **more)
+
+
+def begun(data_class: str = "data") -> events.Step:
+    inputs = {"tags": {"plinth:data-class": data_class}}
+    return events.Step(operation="create", urn=f"urn::{data_class}-key", type=KEY, inputs=inputs)
+
+
+def test_a_key_that_nobody_wrote_down_is_found_by_its_tags() -> None:
+    step = begun()
+    things = [
+        key(1),
+        key(2, "logs"),
+        key(3, environment="dev"),
+        key(4, detail={"state": "PendingDeletion"}),
+        key(5),
+    ]
+
+    assert adopt.orphans([step], {"key-5"}, things, "local") == [(step, "key-1")]
+
+
+def test_where_two_could_be_it_none_is_taken() -> None:
+    assert adopt.orphans([begun()], set(), [key(1), key(2)], "local") == []
+
+
+def test_what_carries_no_tags_is_not_guessed_at() -> None:
+    untagged = events.Step(operation="create", urn="urn::k", type=KEY, inputs={})
+
+    assert adopt.orphans([untagged, begun("logs")], set(), [key(1)], "local") == []

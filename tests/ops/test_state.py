@@ -9,6 +9,7 @@ import pytest
 
 from infra.errors import StateError
 from infra.ops import state
+from infra.ops.events import Step
 
 GOOD = {"version": 3, "checkpoint": {"stack": "s", "latest": {"resources": [{"urn": "a"}]}}}
 
@@ -94,11 +95,17 @@ def test_the_digest_follows_resources_and_not_time() -> None:
 def test_the_resources_whose_change_was_cut_off_are_named() -> None:
     assert state.cut_off("local") == []
     cut = json.loads(json.dumps(GOOD))
-    steps = [{"type": kind, "resource": {"urn": urn}} for kind, urn in (("updating", "b"), ("creating", "a"))]
+    steps = [
+        {"type": kind, "resource": {"urn": urn, "type": "t", "provider": "p::id", "inputs": {"a": 1}}}
+        for kind, urn in (("updating", "b"), ("creating", "a"))
+    ]
     cut["checkpoint"]["latest"]["pending_operations"] = steps
     state.state_file("local").write_text(json.dumps(cut), encoding="utf-8")
 
     assert state.cut_off("local") == ["a", "b"]
+    assert state.begun("local") == [
+        Step(operation="create", urn="a", type="t", provider="p", inputs={"a": 1})
+    ]
 
 
 def test_only_locks_of_dead_engines_on_this_machine_are_removed() -> None:

@@ -165,7 +165,7 @@ def _next(small: SmallStack, outcome: Outcome) -> None:
             state.clear_stale_locks(stack)
             behind, cut_off = restored is not None, tuple(state.cut_off(stack))
             if cut_off and not behind:
-                caught = carrying.catch_up(small.engine(stack), cut_off, steps)
+                caught = carrying.catch_up(small.engine(stack), cut_off, steps, small.things)
                 behind = caught is None
                 if caught is not None:
                     verdicts.judge(caught, stack)

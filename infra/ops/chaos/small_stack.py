@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,11 @@ class SmallStack:
         now = ask_faults(self._proxy, "GET")
         ask_faults(self._proxy, "DELETE" if plan is None else "PUT", plan)
         return now
+
+    def things(self, kinds: Iterable[str]) -> list[inventory.Thing]:
+        """List what there is, of some kinds."""
+        assert self._account is not None
+        return inventory.things_in(self._account, [REGION], kinds=kinds).things
 
     def surplus(self, stack: str) -> dict[str, int]:
         """Return, by kind, how many things there are beyond those in the state; below zero: lost ones."""
