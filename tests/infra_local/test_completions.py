@@ -113,3 +113,15 @@ def test_a_backup_plan_can_be_made_again_after_it_was_deleted(completed: Any) ->
     second = backup.create_backup_plan(BackupPlan=wanted)["BackupPlanId"]
 
     assert [plan["BackupPlanId"] for plan in backup.list_backup_plans()["BackupPlansList"]] == [second]
+
+
+def test_a_redrive_policy_comes_back_without_blanks(completed: Any) -> None:
+    sqs = completed("sqs")
+    failed = sqs.create_queue(QueueName="failed")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=failed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":10}}'
+    url = sqs.create_queue(QueueName="requests", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+
+    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    assert told["RedrivePolicy"] == policy
