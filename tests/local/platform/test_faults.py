@@ -29,6 +29,10 @@ PARTS = (
     "runner",
     "gateway",
     "envoy",
+    "monitor",
+    "prometheus",
+    "alertmanager",
+    "operations",
 )
 
 

@@ -30,6 +30,10 @@ PARTS = (
     "runner",
     "gateway",
     "envoy",
+    "monitor",
+    "prometheus",
+    "alertmanager",
+    "operations",
 )
 CHILD = """
 import boto3, json, sys
