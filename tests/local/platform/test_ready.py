@@ -47,7 +47,7 @@ def test_everything_is_ready(rig: Any, up: Platform) -> None:
     assert tuple(up.parts) == PARTS
     assert {part.state for part in up.parts.values()} == {"ready"}
     written = json.loads((rig.home / "local" / "platform.json").read_text())
-    assert set(written["endpoints"]) == {"aws_proxy", "kubernetes", "gateway"}
+    assert set(written["endpoints"]) == {"aws_proxy", "kubernetes", "gateway", "prometheus", "alertmanager"}
     assert set(written["files"]) == {"kubeconfig", "aws_ca"}
     assert Path(up.files["kubeconfig"]).stat().st_mode & 0o777 == 0o600
     for part in up.parts.values():
