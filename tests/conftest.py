@@ -20,7 +20,7 @@ from infra.settings import Settings
 hypothesis.settings.register_profile("plinth", deadline=None)  # machines are shared; no test asserts a time
 hypothesis.settings.load_profile("plinth")
 
-TIERS = ("parts", "serving", "toolchain", "local", "faults")
+TIERS = ("parts", "serving", "toolchain", "monitoring", "local", "faults")
 """Marks of tests that are more than pure code; without one a test belongs to the tier ``unit``."""
 _alone = False
 """Whether the test that runs is one of the tier ``unit``."""
