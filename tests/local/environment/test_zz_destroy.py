@@ -17,9 +17,11 @@ pytestmark = [
 ]
 
 DECISIONS = "plinth-local-decisions-123456789012-eu-central-1"
+COPY = "plinth-local-decisions-replica-123456789012-eu-west-1"
+"""Records are copied as they are written, and the copies are locked for as long."""
 FROM_THE_START = {"default", "kube-node-lease", "kube-public", "kube-system"}
 PLANTED = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
-KEYS = 18
+KEYS = 19
 """Keys of the local stack, of both regions."""
 
 
@@ -51,9 +53,11 @@ def test_a_destroyed_environment_leaves_what_retention_holds_and_nothing_else(se
         assert left["s3/bucket", DECISIONS]["why"].startswith("Object Lock holds")
         assert left["kms/key", "decisions"]["why"] == "decrypts what is kept"
         assert left["kms/key", "decisions"]["until"] == left["s3/bucket", DECISIONS]["until"] != ""
-        assert len(waiting) == KEYS - 1
+        assert left["s3/bucket", COPY]["by_retention"]
+        assert left["kms/key", "decisions-replica"]["why"] == "decrypts what is kept"
+        assert len(waiting) == KEYS - 2
         assert all(row["until"] for row in waiting)
-        assert len(done["left"]) == KEYS + 1 + 1, "and the account's public access block, for that bucket"
+        assert len(done["left"]) == KEYS + 2 + 1, "and the account's public access block, for the buckets"
         names = {space["metadata"]["name"] for space in api.get("/api/v1/namespaces").json()["items"]}
         buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
         records = {version["Key"] for version in s3.list_object_versions(Bucket=DECISIONS)["Versions"]}
@@ -61,7 +65,7 @@ def test_a_destroyed_environment_leaves_what_retention_holds_and_nothing_else(se
         closed = s3.get_public_access_block(Bucket=DECISIONS)["PublicAccessBlockConfiguration"]
         policy = s3.get_bucket_policy(Bucket=DECISIONS)["Policy"]
 
-    assert buckets == [DECISIONS]
+    assert set(buckets) == {DECISIONS, COPY}
     assert "decision" in records
     assert lock["DefaultRetention"]["Mode"] == "COMPLIANCE"
     assert set(closed.values()) == {True}
