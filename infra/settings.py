@@ -169,6 +169,10 @@ class Settings(Frozen):
             raise ValueError(f"releases name unknown services: {', '.join(unknown)}")
         return self
 
+    def regions(self) -> list[str]:
+        """Return the regions in which the stack has something: its own, and that of its copies."""
+        return [region for region in (self.aws.region, self.recovery.region) if region]
+
     def release(self, service: str) -> Release:
         """Return what was built for a service.
 

@@ -13,6 +13,9 @@ CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 """What a node needs to join and to pull. The CNI is a workload with a role of its own."""
 
+WRITE_ENCRYPTED = ("kms:Decrypt", "kms:GenerateDataKey")
+"""What a caller of a queue, a topic or a table needs of the key with which it encrypts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadRole:
@@ -166,7 +169,7 @@ def model_service(scope: Scope, service: str, *, queue: bool = False) -> Workloa
             ),
             Statement(
                 sid="EncryptReviews",
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                actions=WRITE_ENCRYPTED,
                 resources=[scope.keys],
                 conditions=scope.key_aliases("reviews"),
             ),
@@ -195,7 +198,7 @@ def _queue(scope: Scope, service: str) -> list[Statement]:
         ),
         Statement(
             sid="UseKeyOfRequests",
-            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            actions=WRITE_ENCRYPTED,
             resources=[scope.keys],
             conditions=scope.key_aliases("requests"),
         ),
@@ -256,7 +259,7 @@ def _alertmanager(scope: Scope) -> WorkloadRole:
             Statement(sid="TellPeople", actions=["sns:Publish"], resources=topics),
             Statement(
                 sid="EncryptMessages",
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                actions=WRITE_ENCRYPTED,
                 resources=[scope.keys],
                 conditions=scope.key_aliases("alerts"),
             ),

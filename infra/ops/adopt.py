@@ -14,6 +14,7 @@ from typing import Any
 from infra.local.paths import home
 from infra.ops.events import Run, Step
 from infra.ops.inventory import Thing
+from infra.ops.inventory.aws import IS
 
 IDENTITY = {
     "aws:backup/vault:Vault": "name",
@@ -27,16 +28,19 @@ IDENTITY = {
 }
 """Type to the input that is its id in AWS."""
 DRAWN = {
-    "aws:ec2/eip:Eip": "ec2/address",
-    "aws:ec2/internetGateway:InternetGateway": "ec2/internet-gateway",
-    "aws:ec2/launchTemplate:LaunchTemplate": "ec2/launch-template",
-    "aws:ec2/natGateway:NatGateway": "ec2/nat-gateway",
-    "aws:ec2/routeTable:RouteTable": "ec2/route-table",
-    "aws:ec2/securityGroup:SecurityGroup": "ec2/security-group",
-    "aws:ec2/subnet:Subnet": "ec2/subnet",
-    "aws:ec2/vpc:Vpc": "ec2/vpc",
-    "aws:ec2/vpcEndpoint:VpcEndpoint": "ec2/endpoint",
-    "aws:kms/key:Key": "kms/key",
+    type_: IS[type_]
+    for type_ in (
+        "aws:ec2/eip:Eip",
+        "aws:ec2/internetGateway:InternetGateway",
+        "aws:ec2/launchTemplate:LaunchTemplate",
+        "aws:ec2/natGateway:NatGateway",
+        "aws:ec2/routeTable:RouteTable",
+        "aws:ec2/securityGroup:SecurityGroup",
+        "aws:ec2/subnet:Subnet",
+        "aws:ec2/vpc:Vpc",
+        "aws:ec2/vpcEndpoint:VpcEndpoint",
+        "aws:kms/key:Key",
+    )
 }
 """Type whose id AWS draws, to the kind under which the inventory lists it; an import takes that id."""
 _GOING = ("PendingDeletion", "PendingReplicaDeletion")

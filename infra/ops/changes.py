@@ -231,8 +231,7 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
 
 def _things(settings: Settings) -> carrying.Look:
     """Return what lists the things of a stack, in both of its regions."""
-    regions = [region for region in (settings.aws.region, settings.recovery.region) if region]
-    return lambda kinds: things_in(Account.of(settings), regions, kinds=kinds).things
+    return lambda kinds: things_in(Account.of(settings), settings.regions(), kinds=kinds).things
 
 
 def _taken_on(ready: Ready) -> bool:

@@ -16,12 +16,11 @@ from infra.ops import overview_facts as facts
 from infra.ops.console import screen
 from infra.ops.overview_facts import Fact, at
 from infra.ops.status import Status
+from infra.ops.watching.asking import WATCHDOG
 from infra.settings import Settings
 from services.readiness.errors import ServiceError
 
 ASK_SECONDS = 5
-SILENT = "Watchdog"
-"""Fires always, to prove that alerts flow; it is no complaint."""
 SEVERITIES = ("page", "ticket")
 T = TypeVar("T")
 
@@ -188,9 +187,9 @@ def alerts(url: str, *, up: bool) -> tuple[list[Firing], Fact]:
         return [], Fact(
             known=False, says=f"Alertmanager does not answer ({type(error).__name__})", good=False
         )
-    flowing = any(one["labels"].get("alertname") == SILENT for one in told)
+    flowing = any(one["labels"].get("alertname") == WATCHDOG for one in told)
     found = sorted(
-        (_firing(one) for one in told if one["labels"].get("alertname") != SILENT),
+        (_firing(one) for one in told if one["labels"].get("alertname") != WATCHDOG),
         key=lambda one: (_rank(one.severity), one.since, one.name),
     )
     says = "alerts flow" if flowing else "the watchdog is silent, so alerts may not flow"

@@ -37,7 +37,7 @@ def predict(stack: str, service: str, source: str | None) -> dict[str, Any]:
         )
     body = _body(service, source)
     gateway = found.endpoints["gateway"]
-    hostname = deployed[service].url.removeprefix("http://").rsplit(":", 1)[0]
+    hostname = deployed[service].host
     try:
         # Proxies of the caller's environment have no business between loopback and loopback.
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:

@@ -13,6 +13,7 @@ from infra.local import issuer
 from infra.ops import overview, status, traffic
 from infra.ops.contracts import leave_evidence
 from infra.ops.traffic import Destination
+from infra.ops.watching.asking import WATCHDOG
 from services.readiness.attestation import Evidence
 from services.readiness.digests import json_digest
 
@@ -89,8 +90,7 @@ def _destination(one: status.ServiceStatus, gateway: str, minutes: float) -> Des
         scopes=["decisions:write"],
         seconds=minutes * 60 + TOKEN_MARGIN_SECONDS,
     )
-    host = one.url.removeprefix("http://").rsplit(":", 1)[0]
-    headers = {"host": host, "authorization": f"Bearer {token}"}
+    headers = {"host": one.host, "authorization": f"Bearer {token}"}
     return Destination(service=one.name, url=f"{gateway}/v1/decisions", headers=headers)
 
 
@@ -111,7 +111,7 @@ def _fired(url: str, *, seconds: float) -> list[str]:
         rows = answer.json()["data"]["result"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise PlinthError(f"Prometheus does not answer: {type(error).__name__}.", where=url) from None
-    return [name for row in rows if (name := row["metric"]["alertname"]) != overview.SILENT]
+    return [name for row in rows if (name := row["metric"]["alertname"]) != WATCHDOG]
 
 
 def _leave(stack: str, told: dict[str, Any]) -> None:

@@ -28,6 +28,11 @@ class ServiceStatus:
     model_digest: str
     url: str
 
+    @property
+    def host(self) -> str:
+        """Return the name by which the gateway knows the service: its address without scheme and port."""
+        return self.url.removeprefix("http://").rsplit(":", 1)[0]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Status:

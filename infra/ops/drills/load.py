@@ -47,9 +47,9 @@ class Load:
     def __init__(self, stack: str, service: str) -> None:
         """Find the address; it stays the same when the platform is lost and comes back."""
         found = status.collect(stack)
-        (url,) = [one.url for one in found.services if one.name == service]
+        (deployed,) = [one for one in found.services if one.name == service]
         self._url = f"{found.endpoints['gateway']}/v1/decisions"
-        self._host = url.removeprefix("http://").rsplit(":", 1)[0]
+        self._host = deployed.host
         self._service = service
         example = repo_root() / "services" / service.replace("-", "_") / "example.json"
         self._body = json.loads(example.read_text(encoding="utf-8"))

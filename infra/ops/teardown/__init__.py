@@ -104,8 +104,7 @@ def look(settings: Settings, account: Account, done: Teardown) -> None:
 
 
 def _enumerated(settings: Settings, account: Account, kinds: Iterable[str] = inventory.KINDS) -> Found:
-    regions = [region for region in (settings.aws.region, settings.recovery.region) if region]
-    return inventory.things_in(account, regions, kinds=kinds)
+    return inventory.things_in(account, settings.regions(), kinds=kinds)
 
 
 def _ours(settings: Settings, account: Account, thing: Thing) -> bool:

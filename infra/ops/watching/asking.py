@@ -17,6 +17,7 @@ ANSWER_SECONDS = 15.0
 VARIABLES = {"prometheus": "PLINTH_PROMETHEUS", "alertmanager": "PLINTH_ALERTMANAGER"}
 """Addresses by hand, such as that of a port-forward to a cluster."""
 WATCHDOG = "Watchdog"
+"""Fires always, to prove that alerts flow; it is no complaint."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,8 +43,7 @@ def _watched(_: Settings, watch: Document) -> Wants:
 def _delivered(settings: Settings) -> list[Selector]:
     rows = [{"of": "trail"}] if _owns(settings) else []
     rows += [{"of": "recorder"}] if settings.audit.recorder else []
-    regions = [region for region in (settings.aws.region, settings.recovery.region) if region]
-    return [*rows, *({"of": f"backups in {region}"} for region in regions)]
+    return [*rows, *({"of": f"backups in {region}"} for region in settings.regions())]
 
 
 PROMISES: tuple[Promise, ...] = (

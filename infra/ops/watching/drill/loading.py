@@ -27,10 +27,9 @@ def load(service: str, kind: str, ended: threading.Event) -> None:
     """
     found = status.collect("local")
     deployed = {one.name: one for one in found.services}[service]
-    host = deployed.url.removeprefix("http://").rsplit(":", 1)[0]
     url = f"{found.endpoints['gateway']}/v1/decisions"
     token = issuer.token(subject="plinth-drill", audience=service, scopes=["decisions:write"])
-    headers = {"host": host, "authorization": f"Bearer {token}"}
+    headers = {"host": deployed.host, "authorization": f"Bearer {token}"}
     folder = repo_root() / "services" / service.replace("-", "_")
     example = json.loads((folder / "example.json").read_text(encoding="utf-8"))
 
