@@ -1,12 +1,19 @@
 """What a cluster held before the program put anything into it; a teardown is checked against it."""
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from infra.errors import Exit, PlinthError
 from infra.local.paths import home
 from infra.ops import inventory
 from infra.ops.account import Account
 from infra.ops.inventory import Found, Thing
+
+ATTEMPTS = 12
+PAUSE_SECONDS = 5.0
+"""A control plane that has just started refuses what it does not serve yet; waits a minute in all."""
 
 
 def file(stack: str) -> Path:
@@ -14,13 +21,28 @@ def file(stack: str) -> Path:
     return home() / "baseline" / f"{stack}.json"
 
 
-def record(stack: str, account: Account) -> None:
-    """Write down what the cluster holds; a cluster that could not be asked wholly has no baseline."""
-    found = inventory.objects_in(account)
-    if not found.unseen:
-        path = file(stack)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_text(json.dumps(sorted(key(thing) for thing in found.things), indent=0), encoding="utf-8")
+def record(stack: str, account: Account, *, pause: Callable[[float], None] = time.sleep) -> None:
+    """Write down what the cluster holds, all of it or nothing.
+
+    Raises:
+        PlinthError: The cluster could not be asked wholly: a teardown could not tell later what was planted.
+    """
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            pause(PAUSE_SECONDS)
+        found = inventory.objects_in(account)
+        if not found.unseen:
+            path = file(stack)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            names = sorted(key(thing) for thing in found.things)
+            path.write_text(json.dumps(names, indent=0), encoding="utf-8")
+            return
+    told = "; ".join(f"{kind}: {why}" for kind, why in sorted(found.unseen.items()))
+    raise PlinthError(
+        f"What the cluster of '{stack}' holds before the first change could not be written down: {told}.",
+        fix="./plinth status shows what does not answer; ./plinth up again goes on from here.",
+        code=Exit.PLATFORM,
+    )
 
 
 def read(stack: str) -> frozenset[str] | None:

@@ -94,8 +94,11 @@ def look(settings: Settings, account: Account, done: Teardown) -> None:
     seen = _enumerated(settings, account)
     ours = [thing for thing in seen.things if _ours(settings, account, thing)]
     cluster = inventory.objects_in(account)
-    objects = baseline.added(cluster, baseline.read(settings.environment))
+    before = baseline.read(settings.environment)
+    objects = baseline.added(cluster, before)
     done.unseen = {**seen.unseen, **cluster.unseen}
+    if before is None:
+        done.unseen["what others put into the cluster"] = "nobody wrote down what it held before the first up"
     try:
         records = retained.records(account, ours)
     except UNANSWERED as error:  # what is left is named all the same

@@ -1,19 +1,25 @@
 """Why something is left, who may say that it goes, and what of a cluster was there before."""
 
 import datetime as dt
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.errors import Exit, RefusedError
-from infra.ops import baseline
+from infra.errors import Exit, PlinthError, RefusedError
+from infra.local.paths import repo_root
+from infra.ops import baseline, inventory, teardown
+from infra.ops.account import Account
 from infra.ops.inventory import Found, Thing
 from infra.ops.teardown import Teardown, as_json, consent, protections
 from infra.ops.teardown.leftovers import Record, explained
-from infra.settings import ENVIRONMENTS
+from infra.settings import ENVIRONMENTS, Settings
 
+ANYBODY = cast("Account", SimpleNamespace(emulated=True))
+"""Nobody is asked in these tests: the answers are given."""
 END = dt.datetime(2030, 1, 2, 3, 4, tzinfo=dt.UTC)
 
 
@@ -163,3 +169,46 @@ def test_without_a_baseline_the_programs_own_counts_and_what_lies_in_its_namespa
     found = Found(things=[*BEFORE, *KUBERNETES, *OWN, MADE_THERE, row("secret", "x", "default")])
 
     assert baseline.added(found, None) == [*OWN, MADE_THERE]
+
+
+def _answers(monkeypatch: pytest.MonkeyPatch, home: Path, *answers: Found) -> None:
+    told = iter(answers)
+    monkeypatch.setenv("PLINTH_HOME", str(home))
+    monkeypatch.setattr(inventory, "objects_in", lambda _account: next(told))
+
+
+def test_a_baseline_waits_until_all_of_the_cluster_can_be_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    waited: list[float] = []
+    partly = Found(things=BEFORE[:1], unseen={"clusterrole": "503 at clusterroles"})
+    _answers(monkeypatch, tmp_path, partly, Found(things=BEFORE))
+
+    baseline.record("local", ANYBODY, pause=waited.append)
+
+    assert baseline.read("local") == {baseline.key(thing_) for thing_ in BEFORE}
+    assert waited == [baseline.PAUSE_SECONDS]
+
+
+def test_a_baseline_that_cannot_be_had_ends_the_run_and_names_what_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    partly = Found(unseen={"clusterrole": "503 at clusterroles"})
+    _answers(monkeypatch, tmp_path, *[partly] * baseline.ATTEMPTS)
+
+    with pytest.raises(PlinthError, match="clusterrole: 503 at clusterroles"):
+        baseline.record("local", ANYBODY, pause=lambda _seconds: None)
+    assert baseline.read("local") is None
+
+
+def test_a_teardown_without_a_baseline_says_so_and_is_not_clean(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _answers(monkeypatch, tmp_path, Found(things=BEFORE))
+    monkeypatch.setattr(inventory, "things_in", lambda *_args, **_kwargs: Found())
+    done = Teardown()
+
+    teardown.look(Settings.from_file(repo_root() / "stacks" / "Pulumi.local.yaml"), ANYBODY, done)
+
+    assert list(done.unseen) == ["what others put into the cluster"]
+    assert not done.clean

@@ -75,7 +75,7 @@ def test_an_answered_decision_is_in_the_log(server, example):
 TOKENS = {
     "none": ("", 401, "no_token"),
     "no bearer": ("Basic dGVzdDp0ZXN0", 401, "no_token"),
-    "no token": ("Bearer abc", 401, "bad_token"),
+    "no token": ("Bearer not-a-token-at-all", 401, "bad_token"),
     "forged": (
         f"Bearer {token(key=jwk.ECKey.generate_key('P-256'))}",
         401,
