@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from infra.errors import PlinthError
+from infra.errors import Exit, PlinthError
 from infra.local import issuer
 from infra.local.paths import repo_root
 from infra.ops import status
@@ -16,17 +16,24 @@ TIMEOUT_SECONDS = 15
 """The gateway gives up after ten; a client waits a little longer to hear it say so."""
 
 
-def predict(stack: str, service: str, source: str | None) -> dict[str, Any]:
+def predict(stack: str, service: str, source: str | None, *, subject: str | None = None) -> dict[str, Any]:
     """Send one request and return the answer.
 
     Args:
         stack: Name of the stack.
         service: Name of the service.
         source: File with the request as JSON, ``-`` for standard input, None for the service's example.
+        subject: Somebody whose features are in the online store, in place of a request with all of them.
 
     Raises:
         PlinthError: Nothing is deployed, the request is no JSON, or the service refused it.
     """
+    if source is not None and subject is not None:
+        raise PlinthError(
+            f"Two requests at once: --input {source} and --subject {subject}.",
+            fix="Give one of them.",
+            code=Exit.USAGE,
+        )
     found = status.collect(stack)
     deployed = {s.name: s for s in found.services}
     if service not in deployed:
@@ -35,14 +42,15 @@ def predict(stack: str, service: str, source: str | None) -> dict[str, Any]:
             where=", ".join(found.problems) or f"deployed: {', '.join(sorted(deployed)) or 'nothing'}",
             fix="./plinth up",
         )
-    body = _body(service, source)
+    body = _body(service, source) if subject is None else {"subject": subject}
+    path = "/v1/decisions" if subject is None else "/v1/decisions/known"
     gateway = found.endpoints["gateway"]
     hostname = deployed[service].host
     try:
         # Proxies of the caller's environment have no business between loopback and loopback.
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
             answer = client.post(
-                f"{gateway}/v1/decisions",
+                f"{gateway}{path}",
                 json=body,
                 headers={"host": hostname, "authorization": f"Bearer {_token(service)}"},
             )
@@ -53,8 +61,10 @@ def predict(stack: str, service: str, source: str | None) -> dict[str, Any]:
     if answer.status_code != httpx.codes.OK:
         raise PlinthError(
             f"Service '{service}' answered {answer.status_code}: {answer.text.strip()[:2000]}",
-            where=f"{gateway}/v1/decisions, host {hostname}",
-            fix="Correct the fields that are named, or './plinth logs " + service + "' when none is.",
+            where=f"{gateway}{path}, host {hostname}",
+            fix="Correct the fields that are named, or './plinth logs " + service + "' when none is."
+            if subject is None
+            else f"./plinth data publish {service} --store aws writes the subjects that are known.",
         )
     decision = answer.json()
     assert isinstance(decision, dict)

@@ -118,6 +118,12 @@ def predict(
             "--input", "-i", help="JSON file with the request, '-' for standard input; else its example."
         ),
     ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            help="In place of a request: somebody whose features are in the online store ('data publish')."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Ask a deployed service for a decision, through the gateway, as a client would."""
@@ -125,7 +131,7 @@ def predict(
     from infra.ops import predict as module
 
     emulated.stack_file(stack)
-    answer = module.predict(stack, service, source)
+    answer = module.predict(stack, service, source, subject=subject)
     if as_json:
         screen.json(answer)
         return

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,17 +64,6 @@ def test_each_service_answers_guarded_explained_and_logged_through_the_gateway(
     assert [row["body"]["id"] for row in found] == [answer["decision_id"]]
     assert found[0]["body"]["explanation"]["terms"], "the record keeps all terms"
     assert (report["findings"], report["records"] > 0) == ([], True)
-
-
-def test_models_are_trained_into_the_stack_and_come_back_checked(settled: Clone, tmp_path: Path) -> None:
-    at = ("digit-reader", "--store", "aws")
-    version = settled.plinth("train", *at, "--json").ended(Exit.OK).json["version"]
-    settled.plinth("registry", "fetch", at[0], "1", *at[1:], "--out", str(tmp_path / "m")).ended(Exit.OK)
-    released = json.loads(settled.releases_file.read_text(encoding="utf-8"))["digit-reader"]
-
-    assert version["stage"] == "candidate"
-    assert version["digest"] == released["model_digest"], "what `train` registers is what `up` serves"
-    assert (tmp_path / "m" / "manifest.json").is_file()
 
 
 def test_a_decision_follows_what_was_asked(settled: Clone) -> None:
