@@ -27,6 +27,8 @@ AWAY = ("dynamodb", "ec2", "iam", "kms", "logs", "s3", "sns")
 """Services of which one is away for the whole of every third run: nothing that it is asked is done."""
 SILENCE_SECONDS = 0.5
 """How long a request without an answer hangs; the clients here retry when the connection ends."""
+Each = Callable[[int, int, Callable[[str], None]], Iterator["Outcome"]]
+"""Gives the outcome of so many runs from a seed on, one after the other."""
 EARLIEST_KILL_SECONDS = 0.3
 """From when on an engine may be killed: before, it has not yet opened its state."""
 

@@ -1,6 +1,6 @@
 """Commands that break something on purpose and measure what happens then."""
 
-from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,51 +11,95 @@ from infra.ops.cli.base import Json, drill_app
 from infra.ops.console import Steps, screen
 
 if TYPE_CHECKING:
-    from infra.ops.chaos.runs import Outcome
+    from infra.ops.chaos.runs import Each
 
-Runs = Callable[[int, int, Callable[[str], None]], Iterator["Outcome"]]
 Seed = Annotated[int, typer.Option(help="First seed; the same seed meets the same faults.")]
+AtOnce = Annotated[
+    int, typer.Option(min=1, max=32, help="Runs at the same time, each with an AWS API of its own.")
+]
+GoOn = Annotated[
+    bool, typer.Option("--go-on", help="Keep the rows of earlier runs and do only the seeds that lack one.")
+]
+Rows = Annotated[Path | None, typer.Option(hidden=True, help="File that gets a row of each run.")]
 
 
 @drill_app.command("aws-faults")
-def drill_aws_faults(
+def drill_aws_faults(  # noqa: PLR0917 - Typer gives them by name
     runs: Annotated[int, typer.Option(min=1, max=5000, help="How many runs of the small stack.")] = 20,
     seed: Seed = 1,
+    at_once: AtOnce = 1,
+    go_on: GoOn = False,
+    rows: Rows = None,
     as_json: Json = False,
 ) -> None:
     """Let AWS throttle, fail, hang and break connections over whole `up`s of a small stack.
 
     Real engine, real AWS provider, an AWS API of its own. Each run must end in success or with a reason;
-    the next `up` must converge and nothing may exist beside the state. Exit code 1 otherwise.
+    the next `up` must converge and nothing may exist beside the state. Exit code 1 otherwise. A row of
+    each run is kept in .plinth/drills.
     """
     from infra.ops.chaos import runs as module
 
-    _run(module.with_faults, runs, seed, "drill aws-faults", as_json=as_json)
+    _run(
+        module.with_faults,
+        "aws-faults",
+        range(seed, seed + runs),
+        at_once,
+        rows,
+        go_on=go_on,
+        as_json=as_json,
+    )
 
 
 @drill_app.command("engine-kills")
-def drill_engine_kills(
+def drill_engine_kills(  # noqa: PLR0917 - Typer gives them by name
     runs: Annotated[int, typer.Option(min=1, max=5000, help="How many kills.")] = 20,
     seed: Seed = 1,
+    at_once: AtOnce = 1,
+    go_on: GoOn = False,
+    rows: Rows = None,
     as_json: Json = False,
 ) -> None:
     """Kill the engine (kill -9) at random moments of an `up` of a small stack; half with its plugins.
 
-    The next `up` must converge, with nothing made twice and nothing lost. Exit code 1 otherwise.
+    The next `up` must converge, with nothing made twice and nothing lost. Exit code 1 otherwise. A row of
+    each run is kept in .plinth/drills.
     """
     from infra.ops.chaos import runs as module
 
-    _run(module.with_kills, runs, seed, "drill engine-kills", as_json=as_json)
+    _run(
+        module.with_kills,
+        "engine-kills",
+        range(seed, seed + runs),
+        at_once,
+        rows,
+        go_on=go_on,
+        as_json=as_json,
+    )
 
 
-def _run(each: "Runs", runs: int, seed: int, command: str, *, as_json: bool) -> None:
+def _run(  # noqa: PLR0917 - called twice, above
+    each: "Each", kind: str, seeds: range, at_once: int, rows: Path | None, *, go_on: bool, as_json: bool
+) -> None:
     from infra.ops import lock
+    from infra.ops.chaos import many
     from infra.ops.chaos import runs as module
+    from infra.ops.recovery import statements
 
-    steps = Steps()
-    with lock.exclusive(command), steps.shown(), steps.step("runs"):
-        found = list(each(runs, seed, steps.say))
-    told = module.summary(found)
+    steps, path = Steps(), rows or many.rows_file(kind)
+    if rows is None and not go_on:
+        path.unlink(missing_ok=True)
+    done = {one.seed for one in many.kept(path, seeds)[0]} if go_on else set()
+    todo = many.shares([seed for seed in seeds if seed not in done], at_once)
+    with lock.exclusive(f"drill {kind}"), steps.shown(), steps.step("runs"):
+        if at_once > 1:
+            many.in_processes(kind, path, todo, at_once, steps.say)
+        else:
+            for share in todo:
+                many.here(each, path, share, steps.say, statements.commit())
+    found, commits = many.kept(path, seeds)
+    told = {**module.summary(found), "commits": commits}
+    told["good"] = told["good"] and len(found) == len(seeds)
     if as_json:
         screen.json(told)
     else:

@@ -57,11 +57,16 @@ def bytes_digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
+def commit() -> str:
+    """Return the commit that is checked out; empty when there is none."""
+    return _git("rev-parse", "HEAD")
+
+
 def source() -> dict[str, Any]:
     """Return what this clone would build from: commit, uncommitted files, lock, trees, toolchain."""
     root = repo_root()
     return {
-        "commit": _git("rev-parse", "HEAD"),
+        "commit": commit(),
         "uncommitted": sorted(line[3:] for line in _git("status", "--porcelain").splitlines()),
         "lock": bytes_digest((root / "requirements.lock").read_bytes()),
         "trees": {name: images.digest_of(root / name, skipped=_COMPILED) for name in TREES},
