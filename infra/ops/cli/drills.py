@@ -78,7 +78,7 @@ def drill_engine_kills(  # noqa: PLR0917 - Typer gives them by name
     )
 
 
-def _run(  # noqa: PLR0917 - called twice, above
+def _run(
     each: "Each", kind: str, seeds: range, at_once: int, rows: Path | None, *, go_on: bool, as_json: bool
 ) -> None:
     from infra.ops import lock
