@@ -159,7 +159,7 @@ def run(server: Server, connections: int, seconds: float, folder: Path, ids: lis
     return {
         **told,
         "requests_per_second": round(count / seconds, 1),
-        "cpu_ms_per_request": round(used / count * 1000, 3) if count else float("inf"),
+        "cpu_ms_per_request": round(used / told["answers"] * 1000, 3) if told["answers"] else float("inf"),
         "generator_cpu_share": round(told["cpu_seconds"] / max(used, 1e-9), 3),
         "not_200": sum(n for status, n in told["statuses"].items() if status != "200") + told["lost"],
     }
