@@ -3,12 +3,9 @@
 Each fact is asked on its own; one that cannot be had says why, and takes no other with it.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-
-import httpx
 
 from infra.errors import PlinthError
 from infra.ops import contracts, status
@@ -16,12 +13,10 @@ from infra.ops import overview_facts as facts
 from infra.ops.console import screen
 from infra.ops.overview_facts import Fact, at
 from infra.ops.status import Status
-from infra.ops.watching.asking import WATCHDOG
+from infra.ops.watching import asking
 from infra.settings import Settings
 from services.readiness.errors import ServiceError
 
-ASK_SECONDS = 5
-SEVERITIES = ("page", "ticket")
 T = TypeVar("T")
 
 
@@ -175,41 +170,23 @@ def alerts(url: str, *, up: bool) -> tuple[list[Firing], Fact]:
         says = "nobody watches: no Alertmanager runs here" if up else "the platform is down"
         return [], Fact(known=False, says=says)
     try:
-        answer = httpx.get(
-            f"{url}/api/v2/alerts",
-            params={"active": "true", "silenced": "false", "inhibited": "false"},
-            timeout=ASK_SECONDS,
-            trust_env=False,
+        told = asking.firing(url=url)
+    except PlinthError as error:
+        return [], Fact(known=False, says=f"Alertmanager does not answer ({error.what})", good=False)
+    flowing = any(one.name == asking.WATCHDOG for one in told)
+    found = [
+        Firing(
+            name=one.name,
+            severity=one.severity,
+            summary=one.summary,
+            since=at(datetime.fromisoformat(one.since)),
+            command=one.command,
         )
-        answer.raise_for_status()
-        told = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        return [], Fact(
-            known=False, says=f"Alertmanager does not answer ({type(error).__name__})", good=False
-        )
-    flowing = any(one["labels"].get("alertname") == WATCHDOG for one in told)
-    found = sorted(
-        (_firing(one) for one in told if one["labels"].get("alertname") != WATCHDOG),
-        key=lambda one: (_rank(one.severity), one.since, one.name),
-    )
+        for one in told
+        if one.name != asking.WATCHDOG
+    ]
     says = "alerts flow" if flowing else "the watchdog is silent, so alerts may not flow"
     return found, Fact(known=True, says=says, good=flowing)
-
-
-def _firing(told: Mapping[str, Any]) -> Firing:
-    labels, notes = told["labels"], told.get("annotations", {})
-    name = str(labels.get("alertname", "unnamed"))
-    return Firing(
-        name=name,
-        severity=str(labels.get("severity", "page")),
-        summary=str(notes.get("summary", "no summary")),
-        since=at(datetime.fromisoformat(str(told["startsAt"]))),
-        command=str(notes.get("command", f"./plinth runbook {name}")),
-    )
-
-
-def _rank(severity: str) -> int:
-    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def show(overview: Overview) -> None:

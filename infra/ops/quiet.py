@@ -6,20 +6,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-
 from infra.errors import PlinthError
 from infra.local import issuer
 from infra.ops import overview, status, traffic
 from infra.ops.contracts import leave_evidence
 from infra.ops.traffic import Destination
-from infra.ops.watching.asking import WATCHDOG
+from infra.ops.watching import asking
 from services.readiness.attestation import Evidence
 from services.readiness.digests import json_digest
 
 LOOK_SECONDS = 15.0
 """Between two looks at Alertmanager: one scrape."""
-ASK_SECONDS = 10
+END_SECONDS = 30
+"""For the last look: twice what Alertmanager may take."""
 TOKEN_MARGIN_SECONDS = 600
 
 
@@ -66,7 +65,7 @@ def run(
     watcher.start()
     sent = traffic.drive(destinations, rate=rate, seconds=minutes * 60)
     ending.set()
-    watcher.join(ASK_SECONDS * 2)
+    watcher.join(END_SECONDS)
     # What came and went between two looks is in Prometheus.
     for name in _fired(found.endpoints["prometheus"], seconds=time.time() - begin):
         seen.setdefault(name, "fired between two looks")
@@ -104,14 +103,8 @@ def _firing(url: str) -> dict[str, str]:
 def _fired(url: str, *, seconds: float) -> list[str]:
     """Return the alerts that fired within the time, as Prometheus remembers them."""
     expr = f'count by (alertname) (last_over_time(ALERTS{{alertstate="firing"}}[{int(seconds)}s]))'
-    try:
-        answer = httpx.get(
-            f"{url}/api/v1/query", params={"query": expr}, trust_env=False, timeout=ASK_SECONDS
-        )
-        rows = answer.json()["data"]["result"]
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise PlinthError(f"Prometheus does not answer: {type(error).__name__}.", where=url) from None
-    return [name for row in rows if (name := row["metric"]["alertname"]) != WATCHDOG]
+    rows = asking.query(expr, url=url)
+    return [name for row in rows if (name := row["metric"]["alertname"]) != asking.WATCHDOG]
 
 
 def _leave(stack: str, told: dict[str, Any]) -> None:

@@ -11,10 +11,13 @@ from infra import naming
 from infra.errors import Exit, PlinthError
 from infra.local.paths import home
 from infra.ops import contracts, lifecycle, trail
-from infra.ops.account import Account
+from infra.ops.account import UNANSWERED, Account, reason
 from infra.settings import Settings
 from services.lifecycle import inference, streaming
 from services.lifecycle.pipeline import of
+
+AGAIN_SECONDS = 1.0
+"""Pause before a queue that did not answer is asked again."""
 
 
 def queues(settings: Settings, service: str) -> streaming.Queues:
@@ -85,10 +88,19 @@ def run(
 
 
 def _work(worker: streaming.Stream, idle_seconds: float) -> None:
-    last = time.monotonic()
+    last, refused = time.monotonic(), ""
     try:
         while time.monotonic() - last < idle_seconds:
-            if worker.once(wait_seconds=min(streaming.WAIT_SECONDS, max(1, int(idle_seconds)))):
+            try:
+                taken = worker.once(wait_seconds=min(streaming.WAIT_SECONDS, max(1, int(idle_seconds))))
+            except UNANSWERED as error:
+                refused = reason(error)
+                time.sleep(AGAIN_SECONDS)
+                continue
+            refused = ""
+            if taken:
                 last = time.monotonic()
     except KeyboardInterrupt:
         return  # what was taken and not removed comes back by itself
+    if refused:
+        raise PlinthError(f"The queue does not answer: {refused}.", fix="./plinth status; nothing was lost.")

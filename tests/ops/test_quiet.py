@@ -4,13 +4,13 @@ import asyncio
 import json
 from collections import Counter
 
-import httpx
 import pytest
 
 from infra.errors import PlinthError
 from infra.ops import overview, quiet, status, traffic
 from infra.ops.status import ServiceStatus, Status
 from infra.ops.traffic import Destination, Sent
+from infra.ops.watching import asking
 from services.credit_risk.schema import CreditApplication
 from services.digit_reader.schema import Image
 
@@ -67,8 +67,7 @@ def test_an_alert_between_two_looks_or_a_missing_answer_ends_the_quiet(
     monkeypatch.setattr(traffic, "drive", lambda *_, **__: sent)
     monkeypatch.setattr(quiet.issuer, "token", lambda **_: "t")
     monkeypatch.setattr(quiet, "leave_evidence", lambda stack, proof: left.append((stack, proof)))
-    given = httpx.Response(200, json={"data": {"result": rows}}, request=httpx.Request("GET", "http://p"))
-    monkeypatch.setattr(httpx, "get", lambda *_, **__: given)
+    monkeypatch.setattr(asking, "query", lambda *_, **__: rows)
     told = quiet.run("local", minutes=1, rate=1)
 
     assert (told["quiet"], sorted(told["alerts"]), told["answered"]) == (good, fired, answered)

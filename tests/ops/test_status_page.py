@@ -14,6 +14,7 @@ from infra.ops import overview_facts as facts
 from infra.ops.browser import browsing, program
 from infra.ops.overview import Fact, Firing, Overview, ServiceFacts
 from infra.ops.status import Status
+from infra.ops.watching import asking
 
 AT = "2026-11-21T18:00:00+00:00"
 WELL = Overview(
@@ -170,8 +171,7 @@ def test_alerts_come_from_alertmanager_the_urgent_first_and_the_watchdog_is_none
         alert("InputDrift", "ticket", "2026-11-21T11:00:00.000Z"),
         alert("ServiceDown", "page", "2026-11-21T12:00:00.000+01:00"),
     ]
-    given = httpx.Response(200, json=told, request=httpx.Request("GET", "http://127.0.0.1:1"))
-    monkeypatch.setattr(httpx, "get", lambda *_, **__: given)
+    monkeypatch.setattr(asking, "_get", lambda *_, **__: told)
     found, watching = overview.alerts("http://127.0.0.1:1", up=True)
 
     assert [(one.name, one.since) for one in found] == [

@@ -21,6 +21,7 @@ from infra.local.aws_api import (
     bucket_judge,
     completions,
     determinism,
+    long_polls,
     replication,
     rpc_cbor,
     s3_requests,
@@ -136,6 +137,7 @@ class Emulator:
             answer = self.handle(method, host, "/", spoken, document)
             found, said = rpc_cbor.as_cbor(path, answer.status, answer.body)
             return Answer(answer.status, found, said)
+        body = long_polls.waited(path, lower, body)
         with self._lock:
             replication.copy_due(time.time(), self._apart)
             if not actions.may_change(method, path, lower, body):

@@ -16,6 +16,8 @@ ANSWER_SECONDS = 15.0
 """A query over some hours of a laptop's samples takes milliseconds."""
 VARIABLES = {"prometheus": "PLINTH_PROMETHEUS", "alertmanager": "PLINTH_ALERTMANAGER"}
 """Addresses by hand, such as that of a port-forward to a cluster."""
+SEVERITIES = ("page", "ticket")
+"""The urgent first; what says nothing of itself counts as urgent."""
 WATCHDOG = "Watchdog"
 """Fires always, to prove that alerts flow; it is no complaint."""
 
@@ -56,14 +58,18 @@ def address(program: str) -> str:
     return platform.endpoints[program]
 
 
-def query(text: str) -> list[dict[str, Any]]:
+def query(text: str, *, url: str = "") -> list[dict[str, Any]]:
     """Return the result of a PromQL query: one row for each series.
+
+    Args:
+        text: The query.
+        url: Address of Prometheus; empty for :func:`address`.
 
     Raises:
         PlinthError: Prometheus does not take the query.
         PlatformError: It does not answer.
     """
-    answer = _get(address("prometheus"), "/api/v1/query", query=text)
+    answer = _get(url or address("prometheus"), "/api/v1/query", query=text)
     data = answer["data"]
     if data["resultType"] == "scalar":
         return [{"metric": {}, "value": data["result"]}]
@@ -77,24 +83,40 @@ def alerts(name: str | None = None, labels: Mapping[str, str] | None = None) -> 
         PlatformError: Alertmanager does not answer.
     """
     wanted = {**({"alertname": name} if name else {}), **(labels or {})}
-    filters = [f'{key}="{value}"' for key, value in wanted.items()]
-    found = _get(address("alertmanager"), "/api/v2/alerts", filter=filters, silenced="false")
+    return [row for row in firing(wanted) if name or row.name != WATCHDOG]
+
+
+def firing(labels: Mapping[str, str] | None = None, *, url: str = "") -> list[Alert]:
+    """Return what fires and is neither silenced nor inhibited, the Watchdog too, the urgent first.
+
+    Args:
+        labels: Of all of them.
+        url: Address of Alertmanager; empty for :func:`address`.
+
+    Raises:
+        PlatformError: Alertmanager does not answer.
+    """
+    filters = [f'{key}="{value}"' for key, value in (labels or {}).items()]
+    found = _get(
+        url or address("alertmanager"), "/api/v2/alerts", filter=filters, silenced="false", inhibited="false"
+    )
     rows = [
         Alert(
-            name=one["labels"]["alertname"],
-            severity=one["labels"].get("severity", ""),
+            name=(name := one["labels"].get("alertname", "unnamed")),
+            severity=one["labels"].get("severity", SEVERITIES[0]),
             service=one["labels"].get("service", ""),
-            summary=one["annotations"].get("summary", ""),
-            command=one["annotations"].get("command", ""),
+            summary=one["annotations"].get("summary", "no summary"),
+            command=one["annotations"].get("command", f"./plinth runbook {name}"),
             since=one["startsAt"],
             labels=one["labels"],
         )
         for one in found
     ]
-    return sorted(
-        (row for row in rows if name or row.name != WATCHDOG),
-        key=lambda row: (row.severity, row.name, row.since),
-    )
+    return sorted(rows, key=lambda row: (_rank(row.severity), row.name, row.since))
+
+
+def _rank(severity: str) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def _get(base: str, path: str, **parameters: str | Sequence[str]) -> Any:
