@@ -18,6 +18,10 @@ ONCE_PROPERTIES = ("aws:cfg/recorder:Recorder recorder: recordingGroup.includeGl
 """Properties that are so in the stack that owns the account and otherwise in every other."""
 
 
+DERIVED = ("spec.template.metadata.annotations.plinth.dev/config",)
+"""Properties that are digests of files in which the environment's name stands; the files are compared."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """What differs.
@@ -52,11 +56,16 @@ def compare(lost: Settings, was: Mapping[str, Any], rebuilt: Settings, now: Mapp
         now: Its checkpoint.
     """
     here, there = statements.place_of(lost), statements.place_of(rebuilt)
-    old = resource_graph.graph(was.get("resources") or [], here)
-    new = resource_graph.graph(now.get("resources") or [], there)
-    gone, unequal = sorted(set(old) - set(new)), resource_graph.unequal(old, new)
+    owner_differs = lost.aws.owns_account and not rebuilt.aws.owns_account
+    left_out = ONCE if owner_differs else ()
+    old = resource_graph.graph(was.get("resources") or [], here, once=left_out)
+    new = resource_graph.graph(now.get("resources") or [], there, once=left_out)
+    gone, unequal = sorted(set(old) - set(new)), resource_graph.unequal(old, new, here, there)
+    unequal = {
+        name: left for name, rows in unequal.items() if (left := [row for row in rows if row not in DERIVED])
+    }
     once: list[str] = []
-    if lost.aws.owns_account and not rebuilt.aws.owns_account:
+    if owner_differs:
         once = [name for name in gone if name.split(" ", 1)[1].startswith(ONCE)]
         unequal = {
             name: left

@@ -17,12 +17,13 @@ SHORTEST_DRAWN = 8
 a CIDR's digits) stand in many places by chance."""
 UNEQUAL = frozenset({"pulumi:pulumi:Stack"})
 """Types that hold nothing of their own."""
+_PROVIDER = "pulumi:providers:"
 _UNSAID = frozenset({"__defaults", "__autonamed"})
 """Keys that the providers' bridge writes beside what was asked for."""
 
-_BEFORE = r"(?:(?<=[Pp]linth[-_/ ])|(?<=environment[$:])|(?<=^)|(?<=\"))"
-"""What stands before the name of an environment: the project, or nothing. A word that only looks like it,
-such as ``local`` in the name of a controller, is left alone."""
+_BEFORE = r"(?:(?<=[Pp]linth[-_/ ])|(?<=environment[$:])|(?<=environment: )|(?<=\[)|(?<=^)|(?<=\"))"
+"""What stands before the name of an environment: the project, the word for it, a bracket, or nothing. A word
+that only looks like it, such as ``local`` in the name of a controller, is left alone."""
 
 Resource = Mapping[str, Any]
 
@@ -48,21 +49,32 @@ class Place:
         words = "|".join(re.escape(one) for one in (self.environment, self.environment.replace("-", "_")))
         return re.sub(rf"{_BEFORE}(?:{words})(?![a-z0-9])", "{environment}", text)
 
+    def again(self, value: Any) -> Any:
+        """Return a value as it was before name and region were taken out."""
+        if not isinstance(value, str):
+            return value
+        value = value.replace("{environment}", self.environment).replace("{region}", self.region)
+        return value.replace("{recovery region}", self.recovery)
+
 
 def name_of(resource: Resource) -> str:
     """Return type and logical name of a resource: what it is called in every build."""
     return f"{resource['type']} {str(resource['urn']).rsplit('::', 1)[-1]}"
 
 
-def graph(resources: Sequence[Resource], place: Place | None = None) -> dict[str, Any]:
+def graph(
+    resources: Sequence[Resource], place: Place | None = None, *, once: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return each resource's name with what it was asked to be.
 
     Args:
         resources: The resources of a checkpoint.
         place: Name and region to leave out, to compare with an environment elsewhere.
+        once: Beginnings of the names of resources that the other environment may lack: what they are called
+            stands as it is, since there it is no resource's.
     """
     kept = [one for one in resources if one.get("type") not in UNEQUAL and not one.get("delete")]
-    replace = _replacer(kept)
+    replace = _replacer([one for one in kept if not _short(one).startswith(once)] if once else kept, kept)
     found = {}
     for one in kept:
         asked = _plain(one.get("inputs") or {}, replace, place)
@@ -93,12 +105,25 @@ def differences(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     ]
 
 
-def unequal(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return, for each resource that both graphs have, the properties that differ."""
+def unequal(
+    was: Mapping[str, Any], now: Mapping[str, Any], here: Place | None = None, there: Place | None = None
+) -> dict[str, list[str]]:
+    """Return, for each resource that both graphs have, the properties that differ.
+
+    Args:
+        was: One graph.
+        now: The other one.
+        here: What was left out of the first one; what is the same word for word in both is equal as well.
+        there: What was left out of the second one.
+    """
+
+    def same(old: Any, new: Any) -> bool:
+        return bool(old == new or (here and there and here.again(old) == there.again(new)))
+
     found = {}
     for name in sorted(set(was) & set(now)):
         old, new = dict(leaves(was[name])), dict(leaves(now[name]))
-        if rows := sorted(path for path in set(old) | set(new) if old.get(path) != new.get(path)):
+        if rows := sorted(path for path in set(old) | set(new) if not same(old.get(path), new.get(path))):
             found[name] = rows
     return found
 
@@ -119,18 +144,27 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _replacer(resources: Sequence[Resource]) -> Callable[[str], str]:
-    """Return what puts names in the place of values that were drawn."""
+def _short(resource: Resource) -> str:
+    """Return the logical name."""
+    return str(resource["urn"]).rsplit("::", 1)[-1]
+
+
+def _replacer(drawing: Sequence[Resource], asking: Sequence[Resource]) -> Callable[[str], str]:
+    """Return what puts names in the place of values that were drawn by some resources.
+
+    A component draws nothing: what it gives was asked for, or stands in a child. What a provider was told
+    (region, account, tags for everything) comes back in the outputs of many resources and was not drawn.
+    """
     drawn: dict[str, str] = {}
-    for one in sorted(resources, key=lambda row: str(row["urn"])):
-        said = {value for _, value in leaves(one.get("inputs") or {}) if isinstance(value, str)}
-        name = str(one["urn"]).rsplit("::", 1)[-1]
+    told = {value for one in asking if one["type"].startswith(_PROVIDER) for value in _told(one)}
+    for one in sorted(drawing, key=lambda row: str(row["urn"])):
+        if not one.get("custom", True):
+            continue
+        said = {*told, *_texts(one)}
         for path, value in [("id", one.get("id")), *leaves(one.get("outputs") or {})]:
             if isinstance(value, str) and len(value) >= SHORTEST_DRAWN and value not in said:
-                drawn.setdefault(value, f"<{one['type']} {name}.{path}>")
-    asked = {
-        value for one in resources for _, value in leaves(one.get("inputs") or {}) if isinstance(value, str)
-    }
+                drawn.setdefault(value, f"<{name_of(one)}.{path}>")
+    asked = {value for one in asking for value in _texts(one)}
     # Most of what providers answer stands in no other resource: what nobody uses is not looked for.
     text = "\0".join(asked)
     used = sorted((value for value in drawn if value in text), key=len, reverse=True)
@@ -138,6 +172,17 @@ def _replacer(resources: Sequence[Resource]) -> Callable[[str], str]:
         return lambda value: value
     pattern = re.compile("|".join(re.escape(value) for value in used))
     return lambda value: pattern.sub(lambda match: drawn[match.group(0)], value)
+
+
+def _texts(resource: Resource) -> set[str]:
+    """Return every text that a resource was asked to be."""
+    return {value for _, value in leaves(resource.get("inputs") or {}) if isinstance(value, str)}
+
+
+def _told(provider: Resource) -> set[str]:
+    """Return every text that a provider was told; what is not plain stands as JSON in its inputs."""
+    documents = [_unordered(value) for value in _texts(provider)]
+    return {value for one in documents for _, value in leaves(one) if isinstance(value, str)}
 
 
 def _plain(value: Any, replace: Callable[[str], str], place: Place | None) -> Any:

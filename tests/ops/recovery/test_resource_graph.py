@@ -92,3 +92,51 @@ def test_the_order_in_which_a_state_holds_them_makes_no_difference(random: Any) 
     random.shuffle(rows)
 
     assert resource_graph.graph(rows) == resource_graph.graph(_build(key=FIRST))
+
+
+def test_what_a_provider_was_told_or_a_component_gives_was_not_drawn() -> None:
+    told = {"region": "eu-central-1", "defaultTags": json.dumps({"tags": {"team": "the-owners"}})}
+    rows = [
+        {"urn": _urn("pulumi:providers:aws", "aws"), "type": "pulumi:providers:aws", "inputs": told},
+        {
+            "urn": _urn("plinth:cost:Tags", "tags"),
+            "type": "plinth:cost:Tags",
+            "custom": False,
+            "outputs": {"keys": ["plinth:environment"]},
+        },
+        {
+            "urn": _urn("aws:kms/key:Key", "key"),
+            "type": "aws:kms/key:Key",
+            "id": FIRST,
+            "outputs": {"region": "eu-central-1", "tagsAll": {"team": "the-owners"}},
+        },
+        {
+            "urn": _urn("aws:iam/role:Role", "role"),
+            "type": "aws:iam/role:Role",
+            "inputs": {"key": FIRST, "of": "plinth:environment, the-owners in eu-central-1"},
+        },
+    ]
+
+    found = resource_graph.graph(rows)
+
+    assert found["aws:iam/role:Role role"] == {
+        "key": "<aws:kms/key:Key key.id>",
+        "of": "plinth:environment, the-owners in eu-central-1",
+    }
+
+
+def test_what_the_other_environment_lacks_is_called_by_its_own_name() -> None:
+    trail = {"urn": _urn("aws:cloudtrail/trail:Trail", "audit-trail"), "type": "t", "id": "arn:trail/audit"}
+    reader = {"urn": _urn("aws:kms/key:Key", "key"), "type": "k", "inputs": {"for": "arn:trail/audit"}}
+
+    assert resource_graph.graph([trail, reader])["k key"] == {"for": "<t audit-trail.id>"}
+    assert resource_graph.graph([trail, reader], once=("audit",))["k key"] == {"for": "arn:trail/audit"}
+
+
+def test_what_is_the_same_word_for_word_is_equal_whatever_it_looks_like() -> None:
+    here, there = Place(environment="local", region="a-1"), Place(environment="local-dr", region="b-1")
+    was = {"p": {"path": here.without("plinth/local/kubeconfig"), "zone": here.without("a-1c")}}
+    now = {"p": {"path": there.without("plinth/local/kubeconfig"), "zone": there.without("c-1c")}}
+
+    assert resource_graph.unequal(was, now) == {"p": ["path", "zone"]}
+    assert resource_graph.unequal(was, now, here, there) == {"p": ["zone"]}
