@@ -53,7 +53,7 @@ def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps, look: Look) -
 
     Args:
         engine: The engine of the stack.
-        cut_off: Resources whose change was cut off.
+        cut_off: Resources whose change was cut off, or failed half-way.
         steps: Where progress is shown.
         look: Lists what there is, of some kinds.
 
@@ -67,7 +67,7 @@ def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps, look: Look) -
     # Without a target everything would be asked; the stack itself costs nothing.
     targets = [urn for urn in cut_off if urn in known] or known[:1]
     with steps.step("catch up"):
-        steps.say(f"{len(cut_off)} resources whose change was cut off")
+        steps.say(f"{len(cut_off)} resources whose change did not come to its end")
         options = [option for urn in targets for option in ("--target", urn)]
         run = engine.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *options)
     kinds = {adopt.DRAWN[step.type] for step in begun if step.type in adopt.DRAWN}

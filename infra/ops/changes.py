@@ -48,7 +48,8 @@ class Ready:
     behind: bool
     """True when the whole state may lag behind the world, so that a refresh of everything must come first."""
     cut_off: tuple[str, ...] = ()
-    """URNs of the resources whose last change was cut off; of the others the state is as good as ever."""
+    """URNs of the resources whose last change was cut off or failed half-way; of the others the state is as
+    good as ever."""
 
 
 def stack_settings(file: Path, environ: Mapping[str, str] | None = None) -> Settings:

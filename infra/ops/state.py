@@ -124,9 +124,16 @@ def protected(stack: str) -> list[str]:
 
 
 def cut_off(stack: str) -> list[str]:
-    """Return the URNs of the resources whose last change was cut off: nobody wrote down how it ended."""
-    steps = (load(state_file(stack)) or {}).get("pending_operations") or []
-    return sorted({str(step["resource"]["urn"]) for step in steps})
+    """Return the URNs of the resources whose last change did not come to its end.
+
+    Of some nobody wrote down how it ended. Of others AWS refused the second half (a log group was made, its
+    retention was not set): the state then says what was asked for, not what is there, and a change that
+    compares with it would leave them so.
+    """
+    latest = load(state_file(stack)) or {}
+    begun = {str(step["resource"]["urn"]) for step in latest.get("pending_operations") or []}
+    half = {str(row["urn"]) for row in latest.get("resources") or [] if row.get("initErrors")}
+    return sorted(begun | half)
 
 
 def begun(stack: str) -> list[Step]:

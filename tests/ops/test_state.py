@@ -92,6 +92,17 @@ def test_the_digest_follows_resources_and_not_time() -> None:
     assert state.digest("local") != before
 
 
+def test_a_resource_that_was_made_by_half_is_asked_about_before_the_next_change() -> None:
+    half = json.loads(json.dumps(GOOD))
+    rows = half["checkpoint"]["latest"]["resources"]
+    rows.append({"urn": "log", "type": "t", "initErrors": ["setting the retention: ThrottlingException"]})
+    rows.append({"urn": "whole", "type": "t"})
+    state.state_file("local").write_text(json.dumps(half), encoding="utf-8")
+
+    assert state.cut_off("local") == ["log"]
+    assert state.begun("local") == []
+
+
 def test_the_resources_whose_change_was_cut_off_are_named() -> None:
     assert state.cut_off("local") == []
     cut = json.loads(json.dumps(GOOD))
