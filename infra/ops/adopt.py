@@ -8,6 +8,7 @@ adoption.
 
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,15 @@ DRAWN = {
 """Type whose id AWS draws, to the kind under which the inventory lists it; an import takes that id."""
 _GOING = ("PendingDeletion", "PendingReplicaDeletion")
 """States of a key that somebody has let go; it is nobody's orphan."""
+BY_NAME = {"aws:ec2/securityGroup:SecurityGroup": "name", "aws:iam/policy:Policy": "name"}
+"""Type of which the account has one of a name, to the input with that name; its id is another word."""
 Taken = tuple[Step, str]
 """A resource to adopt, and its id in AWS."""
 _EXISTS = (
     "BucketAlreadyOwnedByYou",
     "AlreadyExistsException",
     "EntityAlreadyExists",
+    "InvalidGroup.Duplicate",
     "ResourceInUseException",
 )
 """What AWS answers when the account itself already has the thing. A bucket of somebody else's gives
@@ -60,12 +64,17 @@ BucketAlreadyExists, which is never adopted."""
 def collisions(run: Run) -> list[Step]:
     """Return the resources that a run could not create because this account already has them."""
     failed = {urn for urn, message in run.failures if any(word in message for word in _EXISTS)}
-    return [step for step in run.steps if step.urn in failed and step.type in IDENTITY]
+    return [step for step in run.steps if step.urn in failed and {step.type} & (set(IDENTITY) | set(BY_NAME))]
 
 
 def named(steps: Iterable[Step]) -> list[Taken]:
     """Return resources with the ids that follow from what the program asks for. Pure."""
-    return [(step, str(step.inputs[IDENTITY[step.type]])) for step in steps]
+    return [(step, str(step.inputs[IDENTITY[step.type]])) for step in steps if step.type in IDENTITY]
+
+
+def kinds(steps: Iterable[Step]) -> set[str]:
+    """Return the kinds of things among which resources have to be looked for, by tags or by name. Pure."""
+    return {IS[step.type] for step in steps if step.type in DRAWN or step.type in BY_NAME}
 
 
 def orphans(
@@ -88,15 +97,48 @@ def orphans(
     ]
     found = []
     for step in begun:
-        tags = {str(key): str(value) for key, value in (step.inputs.get("tags") or {}).items()}
-        fits = [
-            thing
-            for thing in free
-            if tags and thing.kind == DRAWN.get(step.type) and tags.items() <= (thing.tags or {}).items()
-        ]
+        fits = [thing for thing in free if thing.kind == IS.get(step.type) and _is(step, thing)]
         if len(fits) == 1:
             found.append((step, fits[0].id))
     return found
+
+
+def _is(step: Step, thing: Thing) -> bool:
+    if step.type in BY_NAME:
+        return bool(step.inputs.get(BY_NAME[step.type]) == thing.detail.get("name", thing.name))
+    tags = {str(key): str(value) for key, value in (step.inputs.get("tags") or {}).items()}
+    return bool(tags) and step.type in DRAWN and tags.items() <= (thing.tags or {}).items()
+
+
+def remember(run: Run, stack: str) -> None:
+    """Write down what could not be created and has no id of its own choosing; forget it after a good run.
+
+    AWS may have made it all the same: an answer was lost, and then no more came. The state knows nothing of
+    it, since for the engine it failed.
+    """
+    failed = {urn for urn, _ in run.failures}
+    steps = [step for step in run.steps if step.urn in failed and step.type in {*DRAWN, *BY_NAME}]
+    path = _unsure(stack)
+    if not steps:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps([asdict(step) for step in steps], indent=2), encoding="utf-8")
+    part.replace(path)
+
+
+def remembered(stack: str) -> list[Step]:
+    """Return what could not be created by the last run, so far as this machine knows."""
+    try:
+        rows = json.loads(_unsure(stack).read_text(encoding="utf-8"))
+        return [Step(**{**row, "differences": tuple(row["differences"])}) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def _unsure(stack: str) -> Path:
+    return home() / "unsure" / f"{stack}.json"
 
 
 def import_file(found: Iterable[Taken]) -> dict[str, Any]:

@@ -6,18 +6,21 @@ from infra.errors import PlinthError
 from infra.ops import adopt, state
 from infra.ops.console import Steps
 from infra.ops.engine import Engine
-from infra.ops.events import Run
+from infra.ops.events import Run, Step
 from infra.ops.inventory import Thing
 
 Look = Callable[[Iterable[str]], list[Thing]]
 
 
-def carry_out(engine: Engine, steps: Steps, *, total: int, behind: bool, adopt_existing: bool) -> Run:
+def carry_out(
+    engine: Engine, steps: Steps, look: Look, *, total: int, behind: bool, adopt_existing: bool
+) -> Run:
     """Let the engine change what it has to, taking into the state what is there already.
 
     Args:
         engine: The engine of the stack.
         steps: Where progress is shown.
+        look: Lists what there is, of some kinds.
         total: Resources that are expected to change.
         behind: Whether the state may lag behind the world, so that a refresh comes first.
         adopt_existing: Take what the account already has into the state instead of failing on it.
@@ -39,10 +42,24 @@ def carry_out(engine: Engine, steps: Steps, *, total: int, behind: bool, adopt_e
             )
         with steps.step("adopt"):
             steps.say(names)
-            engine.adopt(adopt.write(adopt.named(found), engine.stack))
+            taken = [*adopt.named(found), *_looked_for(found, engine, look)]
+            if taken:
+                engine.adopt(adopt.write(taken, engine.stack))
         adopted |= {step.urn for step in found}
         run = _change(engine, steps, total, behind=behind)
+    adopt.remember(run, engine.stack)
     return run
+
+
+def unfinished(stack: str) -> tuple[str, ...]:
+    """Return the URNs of what the last change left unclear: cut off, half made, or failed while created."""
+    return tuple(sorted({*state.cut_off(stack), *(step.urn for step in adopt.remembered(stack))}))
+
+
+def _looked_for(found: Iterable[Step], engine: Engine, look: Look) -> list[adopt.Taken]:
+    found = list(found)
+    kinds = adopt.kinds(found)
+    return adopt.orphans(found, state.ids(engine.stack), look(kinds), engine.stack) if kinds else []
 
 
 def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps, look: Look) -> Run | None:
@@ -61,7 +78,7 @@ def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps, look: Look) -
         What the engine said; None when the state knows nothing yet, so that a whole refresh must come with
         the change.
     """
-    known, begun = state.known(engine.stack), state.begun(engine.stack)
+    known, begun = state.known(engine.stack), [*state.begun(engine.stack), *adopt.remembered(engine.stack)]
     if not known:
         return None
     # Without a target everything would be asked; the stack itself costs nothing.
@@ -70,11 +87,10 @@ def catch_up(engine: Engine, cut_off: Sequence[str], steps: Steps, look: Look) -
         steps.say(f"{len(cut_off)} resources whose change did not come to its end")
         options = [option for urn in targets for option in ("--target", urn)]
         run = engine.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *options)
-    kinds = {adopt.DRAWN[step.type] for step in begun if step.type in adopt.DRAWN}
-    if not kinds or run.exit_code:
+    if not adopt.kinds(begun) or run.exit_code:
         return run
     with steps.step("adopt"):
-        found = adopt.orphans(begun, state.ids(engine.stack), look(kinds), engine.stack)
+        found = _looked_for(begun, engine, look)
         steps.say(", ".join(step.name for step, _ in found) or "nothing was left behind")
         if found:
             engine.adopt(adopt.write(found, engine.stack))

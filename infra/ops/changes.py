@@ -121,7 +121,7 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
         engine=Engine(stack, {**environ, **(TAKE_BACK if refresh else {})}, tools.bin("pulumi")),
         state=state.digest(stack),
         behind=refresh or restored is not None,
-        cut_off=tuple(state.cut_off(stack)),
+        cut_off=carrying.unfinished(stack),
     )
 
 
@@ -224,7 +224,12 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
     )
     total = sum(planned.changes.values())
     run = carrying.carry_out(
-        ready.engine, steps, total=total, behind=ready.behind, adopt_existing=adopt_existing
+        ready.engine,
+        steps,
+        _things(ready.settings),
+        total=total,
+        behind=ready.behind,
+        adopt_existing=adopt_existing,
     )
     judge(run, stack)
     return planned, run

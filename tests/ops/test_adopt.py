@@ -1,7 +1,10 @@
 """What a cut-off run left behind is taken into the state, and nothing of anybody else's."""
 
 import json
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from infra.ops import adopt, events
 from infra.ops.inventory import Thing
@@ -47,7 +50,7 @@ def test_a_bucket_of_another_account_is_never_adopted() -> None:
 
 
 def test_other_types_are_not_adopted() -> None:
-    assert adopt.collisions(run("AlreadyExistsException", type_="aws:iam/policy:Policy")) == []
+    assert adopt.collisions(run("AlreadyExistsException", type_="aws:sns/topic:Topic")) == []
 
 
 KEY = "aws:kms/key:Key"
@@ -84,3 +87,37 @@ def test_what_carries_no_tags_is_not_guessed_at() -> None:
     untagged = events.Step(operation="create", urn="urn::k", type=KEY, inputs={})
 
     assert adopt.orphans([untagged, begun("logs")], set(), [key(1)], "local") == []
+
+
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+
+
+def test_a_group_whose_answer_was_lost_is_found_by_its_name() -> None:
+    urn = "urn:pulumi:local::plinth::aws:ec2/securityGroup:SecurityGroup::services"
+    failed = run("InvalidGroup.Duplicate: 'plinth-local-services' already exists", urn, GROUP)
+    (step,) = adopt.collisions(failed)
+    asked = events.Step(operation="create", urn=urn, type=GROUP, inputs={"name": "plinth-local-services"})
+    tags = {"plinth:environment": "local"}
+    things = [
+        Thing(kind="ec2/security-group", id=f"sg-{name}", name="sg", tags=tags, detail={"name": name})
+        for name in ("plinth-local-services", "plinth-local-nodes")
+    ]
+
+    assert step.urn == urn
+    assert adopt.named([step]) == []
+    assert adopt.kinds([step]) == {"ec2/security-group"}
+    assert adopt.orphans([asked], set(), things, "local") == [(asked, "sg-plinth-local-services")]
+
+
+def test_what_could_not_be_created_is_remembered_until_a_run_is_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLINTH_HOME", str(tmp_path))
+    failed = run("exceeded maximum number of attempts", "urn::data-key", KEY)
+
+    adopt.remember(failed, "local")
+
+    assert adopt.remembered("local") == failed.steps
+    assert adopt.remembered("other") == []
+    adopt.remember(run("bucket: AccessDenied"), "local")
+    assert adopt.remembered("local") == []

@@ -13,7 +13,7 @@ import psutil
 
 from infra.errors import PlinthError
 from infra.local.paths import home
-from infra.ops import carrying, drift, state, verdicts
+from infra.ops import adopt, carrying, drift, state, verdicts
 from infra.ops.chaos.small_stack import AT_A_TIME, SmallStack, place
 from infra.ops.console import Steps
 from infra.ops.engine import ENGINE_VARIABLE, end_leftovers
@@ -148,6 +148,7 @@ def _each(
 def _first(small: SmallStack, outcome: Outcome, disturb: Callable[[SmallStack, Outcome], Run]) -> None:
     try:
         run = disturb(small, outcome)
+        adopt.remember(run, _stack(outcome))  # as ./plinth up does with a run that failed
         outcome.first = "success" if run.exit_code == 0 else "clean failure"
         outcome.why = (run.errors or [""])[0].partition("\n")[0][:200]
     except PlinthError as error:
@@ -165,13 +166,15 @@ def _next(small: SmallStack, outcome: Outcome) -> None:
                 end_leftovers()
             restored = state.repair(stack)
             state.clear_stale_locks(stack)
-            behind, cut_off = restored is not None, tuple(state.cut_off(stack))
+            behind, cut_off = restored is not None, carrying.unfinished(stack)
             if cut_off and not behind:
                 caught = carrying.catch_up(small.engine(stack), cut_off, steps, small.things)
                 behind = caught is None
                 if caught is not None:
                     verdicts.judge(caught, stack)
-            run = carrying.carry_out(small.engine(stack), steps, total=0, behind=behind, adopt_existing=True)
+            run = carrying.carry_out(
+                small.engine(stack), steps, small.things, total=0, behind=behind, adopt_existing=True
+            )
             outcome.adopted = "adopt" in steps.seconds()
             verdicts.judge(run, stack)
         # The engine has just said that program and state agree; now whether state and world do.

@@ -77,6 +77,7 @@ LISTERS: Mapping[str, Callable[[Account, str], Iterable[Thing]]] = {
         "SecurityGroups",
         "GroupId",
         own=lambda row: row["GroupName"] != "default",
+        detail=lambda row: {"name": row["GroupName"]},
     ),
     "ec2/endpoint": _ec2("ec2/endpoint", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
     "ec2/flow-log": _ec2("ec2/flow-log", "describe_flow_logs", "FlowLogs", "FlowLogId"),
