@@ -46,8 +46,12 @@ DRAWN = {
 """Type whose id AWS draws, to the kind under which the inventory lists it; an import takes that id."""
 _GOING = ("PendingDeletion", "PendingReplicaDeletion")
 """States of a key that somebody has let go; it is nobody's orphan."""
-BY_NAME = {"aws:ec2/securityGroup:SecurityGroup": "name", "aws:iam/policy:Policy": "name"}
-"""Type of which the account has one of a name, to the input with that name; its id is another word."""
+BY_NAME = {
+    "aws:ec2/securityGroup:SecurityGroup": ("vpcId", "name"),
+    "aws:ec2/subnet:Subnet": ("vpcId", "cidrBlock"),
+    "aws:iam/policy:Policy": ("name",),
+}
+"""Type to the inputs of which AWS has one thing at most; its id is another word."""
 Taken = tuple[Step, str]
 """A resource to adopt, and its id in AWS."""
 _EXISTS = (
@@ -55,6 +59,7 @@ _EXISTS = (
     "AlreadyExistsException",
     "EntityAlreadyExists",
     "InvalidGroup.Duplicate",
+    "InvalidSubnet.Conflict",
     "ResourceInUseException",
 )
 """What AWS answers when the account itself already has the thing. A bucket of somebody else's gives
@@ -105,7 +110,8 @@ def orphans(
 
 def _is(step: Step, thing: Thing) -> bool:
     if step.type in BY_NAME:
-        return bool(step.inputs.get(BY_NAME[step.type]) == thing.detail.get("name", thing.name))
+        asked = " ".join(str(step.inputs.get(word)) for word in BY_NAME[step.type])
+        return bool(asked == thing.detail.get("name", thing.name))
     tags = {str(key): str(value) for key, value in (step.inputs.get("tags") or {}).items()}
     return bool(tags) and step.type in DRAWN and tags.items() <= (thing.tags or {}).items()
 

@@ -96,17 +96,18 @@ def test_a_group_whose_answer_was_lost_is_found_by_its_name() -> None:
     urn = "urn:pulumi:local::plinth::aws:ec2/securityGroup:SecurityGroup::services"
     failed = run("InvalidGroup.Duplicate: 'plinth-local-services' already exists", urn, GROUP)
     (step,) = adopt.collisions(failed)
-    asked = events.Step(operation="create", urn=urn, type=GROUP, inputs={"name": "plinth-local-services"})
+    inputs = {"name": "plinth-local-services", "vpcId": "vpc-1"}
+    asked = events.Step(operation="create", urn=urn, type=GROUP, inputs=inputs)
     tags = {"plinth:environment": "local"}
     things = [
         Thing(kind="ec2/security-group", id=f"sg-{name}", name="sg", tags=tags, detail={"name": name})
-        for name in ("plinth-local-services", "plinth-local-nodes")
+        for name in ("vpc-1 plinth-local-services", "vpc-1 plinth-local-nodes", "vpc-2 plinth-local-services")
     ]
 
     assert step.urn == urn
     assert adopt.named([step]) == []
     assert adopt.kinds([step]) == {"ec2/security-group"}
-    assert adopt.orphans([asked], set(), things, "local") == [(asked, "sg-plinth-local-services")]
+    assert adopt.orphans([asked], set(), things, "local") == [(asked, "sg-vpc-1 plinth-local-services")]
 
 
 def test_what_could_not_be_created_is_remembered_until_a_run_is_good(

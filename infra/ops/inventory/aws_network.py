@@ -65,7 +65,12 @@ def _instances(account: Account, region: str) -> Iterable[Thing]:
 LISTERS: Mapping[str, Callable[[Account, str], Iterable[Thing]]] = {
     "ec2/vpc": _ec2("ec2/vpc", "describe_vpcs", "Vpcs", "VpcId", own=lambda row: not row["IsDefault"]),
     "ec2/subnet": _ec2(
-        "ec2/subnet", "describe_subnets", "Subnets", "SubnetId", own=lambda row: not row["DefaultForAz"]
+        "ec2/subnet",
+        "describe_subnets",
+        "Subnets",
+        "SubnetId",
+        own=lambda row: not row["DefaultForAz"],
+        detail=lambda row: {"name": f"{row['VpcId']} {row['CidrBlock']}"},
     ),
     # A network's main table and its group named default are made and removed with the network.
     "ec2/route-table": _ec2(
@@ -77,7 +82,7 @@ LISTERS: Mapping[str, Callable[[Account, str], Iterable[Thing]]] = {
         "SecurityGroups",
         "GroupId",
         own=lambda row: row["GroupName"] != "default",
-        detail=lambda row: {"name": row["GroupName"]},
+        detail=lambda row: {"name": f"{row.get('VpcId')} {row['GroupName']}"},
     ),
     "ec2/endpoint": _ec2("ec2/endpoint", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
     "ec2/flow-log": _ec2("ec2/flow-log", "describe_flow_logs", "FlowLogs", "FlowLogId"),
