@@ -46,8 +46,8 @@ class Clone:
         """Return the environment of a person's shell in this tree."""
         return {**os.environ, "PLINTH_HOME": str(self.home), "NO_COLOR": "1", **self.extra, **extra}
 
-    def plinth(self, *words: str, given: str = "", **extra: str) -> Done:
-        """Run ``./plinth`` to its end, with ``given`` on its standard input."""
+    def plinth(self, *words: str, given: str = "", patience: float = PATIENCE, **extra: str) -> Done:
+        """Run ``./plinth`` to its end, with ``given`` on its standard input, for ``patience`` seconds at most."""
         done = subprocess.run(
             self._argv(words),
             cwd=self.root,
@@ -55,7 +55,7 @@ class Clone:
             input=given,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
         )
         return Done(" ".join(["./plinth", *words]), done.returncode, done.stdout, done.stderr)
