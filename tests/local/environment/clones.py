@@ -47,7 +47,7 @@ class Clone:
         return {**os.environ, "PLINTH_HOME": str(self.home), "NO_COLOR": "1", **self.extra, **extra}
 
     def plinth(self, *words: str, given: str = "", patience: float = PATIENCE, **extra: str) -> Done:
-        """Run ``./plinth`` to its end, with ``given`` on its standard input, for ``patience`` seconds at most."""
+        """Run ``./plinth`` to its end, with ``given`` as its input; kill it after ``patience`` seconds."""
         done = subprocess.run(
             self._argv(words),
             cwd=self.root,

@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.timeout(2400),
 ]
 LONG = 1200
-"""Seconds for a teardown: the provider waits minutes for each queue to be gone, and the machine may be busy."""
+"""Seconds for a teardown: the provider waits minutes for each queue to be gone, and machines are busy."""
 
 DECISIONS = "plinth-local-decisions-123456789012-eu-central-1"
 COPY = "plinth-local-decisions-replica-123456789012-eu-west-1"
