@@ -172,6 +172,7 @@ def build(settings: Settings, providers: Providers) -> Outputs:
                 feature_keys=readiness.feature_keys(settings.tokens.builders if development else []),
                 decisions_bucket=stores.buckets["decisions"].name,
                 review_table=stores.tables["reviews"].name,
+                stop_table=stores.tables["registry"].name,
             ),
             opts,
         )

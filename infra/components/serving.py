@@ -54,6 +54,7 @@ class ServingArgs:
         feature_keys: Public keys that may have signed features: a JSON list.
         decisions_bucket: Bucket of the decision log.
         review_table: Table of cases that wait for a person.
+        stop_table: Table with the switch that takes the model out of service.
     """
 
     service: str
@@ -75,6 +76,7 @@ class ServingArgs:
     feature_keys: str
     decisions_bucket: pulumi.Input[str]
     review_table: pulumi.Input[str]
+    stop_table: pulumi.Input[str]
 
 
 class Serving(pulumi.ComponentResource):
@@ -295,7 +297,7 @@ def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
             kubernetes.core.v1.EnvVarArgs(name="OMP_NUM_THREADS", value="1"),
             # The image is read-only and known by its digest; nothing may be written beside the code.
             kubernetes.core.v1.EnvVarArgs(name="PYTHONDONTWRITEBYTECODE", value="1"),
-            # What the service reads stands in services/readiness: security.py, decisions.py, review_feed.py.
+            # Read in services/readiness: security.py, decisions.py, review_feed.py, stopping.py.
             kubernetes.core.v1.EnvVarArgs(name="AWS_DEFAULT_REGION", value=args.region),
             kubernetes.core.v1.EnvVarArgs(name="PLINTH_TOKEN_ISSUER", value=args.token_issuer),
             kubernetes.core.v1.EnvVarArgs(name="PLINTH_TOKEN_AUDIENCE", value=args.service),
@@ -309,6 +311,7 @@ def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
             kubernetes.core.v1.EnvVarArgs(name="PLINTH_DECISIONS_FOLDER", value=DECISIONS_FOLDER),
             kubernetes.core.v1.EnvVarArgs(name="PLINTH_DECISIONS_BUCKET", value=args.decisions_bucket),
             kubernetes.core.v1.EnvVarArgs(name="PLINTH_REVIEW_TABLE", value=args.review_table),
+            kubernetes.core.v1.EnvVarArgs(name="PLINTH_STOP_TABLE", value=args.stop_table),
         ],
         resources=kubernetes.core.v1.ResourceRequirementsArgs(
             requests={"cpu": f"{args.cpu_millicores}m", "memory": f"{args.memory_mib}Mi"},

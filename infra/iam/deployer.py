@@ -10,8 +10,8 @@ from infra.iam.roles import Role
 from infra.iam.scope import Scope
 from infra.iam.statements import Statement
 
-PEOPLE = ("auditor", "break-glass", "ml-engineer", "operator")
-PIPELINES = ("ci-deploy", "ci-preview")
+PEOPLE = ("auditor", "break-glass", "ml-engineer", "operator", "overseer")
+PIPELINES = ("ci-*",)
 AWS_POLICIES = (
     "AmazonEC2ContainerRegistryPullOnly",
     "AmazonEKSClusterPolicy",

@@ -14,6 +14,8 @@ from infra.iam.statements import Statement, document
 GPU = "gpu-"
 """Start of the name of each GPU pool's node group and launch template."""
 READ_KEY = ("kms:Decrypt", "kms:DescribeKey")
+SWITCHES = "stop#"
+"""Start of the partitions of the registry's table that hold stop switches (readiness/stopping.py)."""
 USE_KEY = (*READ_KEY, "kms:Encrypt", "kms:GenerateDataKey")
 
 Trust = Literal["people", "people-with-mfa", "deploy", "preview"]
@@ -42,7 +44,7 @@ class Role:
 
 def people(scope: Scope) -> list[Role]:
     """Return the duties of people."""
-    return [ml_engineer(scope), operator(scope), auditor(scope), break_glass(scope)]
+    return [ml_engineer(scope), operator(scope), overseer(scope), auditor(scope), break_glass(scope)]
 
 
 def ml_engineer(scope: Scope) -> Role:
@@ -65,6 +67,14 @@ def ml_engineer(scope: Scope) -> Role:
                 sid="RegisterModels",
                 actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
                 resources=scope.table("registry"),
+            ),
+            Statement(
+                # Whoever makes models does not decide whether they stay stopped.
+                sid="NeverTurnStopSwitches",
+                effect="Deny",
+                actions=["dynamodb:PutItem"],
+                resources=scope.table("registry"),
+                conditions={"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": [f"{SWITCHES}*"]}},
             ),
             _enter_cluster(scope),
         ],
@@ -128,6 +138,31 @@ def operator(scope: Scope) -> Role:
                     "logs:DescribeLogGroups",
                 ],
                 resources=["*"],
+            ),
+        ],
+    )
+
+
+def overseer(scope: Scope) -> Role:
+    """Take a model out of service and bring it back: one item of one table, and its record. Nothing else."""
+    return Role(
+        duty="overseer",
+        description="Stops and resumes models; sees no data and changes nothing else.",
+        trust="people",
+        statements=[
+            Statement(
+                sid="TurnStopSwitches",
+                actions=["dynamodb:GetItem", "dynamodb:PutItem"],
+                resources=scope.table("registry")[:1],
+                conditions={"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": [f"{SWITCHES}*"]}},
+            ),
+            # PutObject alone, as a service has it: what is written cannot be read back or changed.
+            _objects("RecordStops", scope, ("s3:PutObject",), "decisions"),
+            Statement(
+                sid="UseKeysOfBoth",
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=[scope.keys],
+                conditions=scope.key_aliases("registry", "decisions"),
             ),
         ],
     )

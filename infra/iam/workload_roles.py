@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.iam.roles import READ_KEY, USE_KEY
+from infra.iam.roles import READ_KEY, SWITCHES, USE_KEY
 from infra.iam.scope import Scope
 from infra.iam.service_roles import pod_identity_trust, service_trust
 from infra.iam.statements import Statement, document
@@ -150,10 +150,17 @@ def model_service(scope: Scope, service: str, *, queue: bool = False) -> Workloa
                 resources=scope.table("features"),
             ),
             Statement(
+                # Its own switch and no other item. One request names one key, so "any" means "this one".
+                sid="ReadOwnStopSwitch",
+                actions=["dynamodb:GetItem"],
+                resources=scope.table("registry")[:1],
+                conditions={"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": [f"{SWITCHES}{service}"]}},
+            ),
+            Statement(
                 sid="DecryptModelsAndFeatures",
                 actions=READ_KEY,
                 resources=[scope.keys],
-                conditions=scope.key_aliases("artifacts", "features"),
+                conditions=scope.key_aliases("artifacts", "features", "registry"),
             ),
             Statement(
                 sid="EncryptDecisions",

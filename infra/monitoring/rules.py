@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from infra.monitoring import estate_rules, gpu_rules, service_rules, thresholds, trust_rules
+from infra.monitoring import estate_rules, gpu_rules, oversight_rules, service_rules, thresholds, trust_rules
 from infra.monitoring.model import Alert, Group, duration
 from services.readiness.contract import Contract
 
@@ -43,7 +43,7 @@ class Watched:
 
 def groups(watched: Watched) -> list[Group]:
     """Return every group of a stack, in the order in which they are evaluated."""
-    found = [service_rules.figures(), service_rules.shared(), trust_rules.shared()]
+    found = [service_rules.figures(), service_rules.shared(), trust_rules.shared(), oversight_rules.shared()]
     for contract in watched.contracts:
         found += [service_rules.rules(contract), trust_rules.rules(contract)]
     found += [estate_rules.governance(), estate_rules.cluster()]

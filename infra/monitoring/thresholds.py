@@ -80,6 +80,7 @@ THRESHOLDS = _table(
     ("rollout_minutes", 15, "minutes", "two pods roll in three minutes; the engine gives up after ten"),
     # Decision log and review.
     ("log_unshipped_seconds", 180, "seconds", "the log refuses at 300 s; two minutes are left to act"),
+    ("stop_unread_seconds", 120, "seconds", "the model is not asked after 300 s; three minutes are left to act"),
     ("log_refusals", 0, "requests", "each one is an answer that somebody waited for and did not get"),
     ("review_queue_share", 0.8, "share", "of the contract's longest queue, at which answers are refused"),
     # Governance.

@@ -214,6 +214,8 @@ def _broken(fault: str, world: _World) -> Iterator[None]:
             read = hangs if fault.endswith("hangs") else _raises(ConnectionError())
             stack.enter_context(mock.patch.object(world.features, "read", read))
         world.table.altered = fault == "features_altered"
+        if fault == "stopped":
+            stack.enter_context(mock.patch.object(world.ladder, "stopped", return_value=True))
         yield
 
 
@@ -224,6 +226,7 @@ FAULTS: dict[str, set[str]] = {
     "model_wrong_shape": {"200 scorecard"},
     "out_of_memory": {"200 scorecard"},
     "out_of_memory_everywhere": {"200 cached_answer", "503 unavailable"},
+    "stopped": {"200 scorecard"},
     "features_known": {"200 model"},
     "feature_store_down": {"200 none"},
     "feature_store_hangs": {"200 none"},

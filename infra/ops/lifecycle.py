@@ -29,6 +29,7 @@ from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects,
 from services.readiness import dsse
 from services.readiness.decision_log.store import BucketStore
 from services.readiness.errors import DataError, ModelRefusedError, ServiceError, TrainingError
+from services.readiness.stopping import StopWatch, reading
 
 Place = Literal["folder", "aws"]
 REGISTRY_KEYS = {"partition": "model", "sort": "version"}
@@ -204,6 +205,7 @@ def batch(
                     log=home() / trail.BATCH_LOG,
                     caller=f"batch:{getpass.getuser()}",
                     store=decisions_store(settings) if place == "aws" else None,
+                    stopped=stopped(settings, service) if place == "aws" else None,
                 ) as scorer,
                 source.open(encoding="utf-8") as lines,
                 part.open("w", encoding="utf-8") as answers,
@@ -227,6 +229,19 @@ def decisions_store(settings: Settings) -> BucketStore:
     aws = settings.aws
     name = naming.bucket(settings.environment, "decisions", account_id=aws.account_id, region=aws.region)
     return BucketStore(name, Account.of(settings).client("s3"))
+
+
+def stopped(settings: Settings, service: str) -> Callable[[], bool]:
+    """Return what tells whether people keep a service's model out of service; asks once a second at most.
+
+    A switch that cannot be read stops the model, since a file or a queue can wait.
+    """
+    client, table = (
+        Account.of(settings).client("dynamodb"),
+        naming.table(settings.environment, "model-registry"),
+    )
+    watch = StopWatch(service, reading(table, service, client))
+    return watch.asked
 
 
 def trust_figures(service: str) -> Callable[[int], dict[str, Any]]:

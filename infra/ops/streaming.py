@@ -76,6 +76,7 @@ def run(
             log=home() / trail.BATCH_LOG,
             caller=f"stream:{getpass.getuser()}",
             store=lifecycle.decisions_store(settings),
+            stopped=lifecycle.stopped(settings, service),
         ) as scorer:
             worker = streaming.Stream(
                 scorer,

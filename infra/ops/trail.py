@@ -24,6 +24,9 @@ from services.readiness.review_feed import missing, queue_of
 BATCH_LOG = "batch-log"
 """Folder below this clone's home in which decisions of files are logged before they are written."""
 
+ACTS_LOG = "acts-log"
+"""The same for what people and jobs do with a model: stops, experiments, retraining (``acts.py``)."""
+
 PROVENANCE = ("decision", "asked_at", "model_digest", "reviewer", "labelled_at")
 """Columns of exported labels that say where a label comes from."""
 
@@ -37,9 +40,9 @@ def reader(settings: Settings, service: str) -> Reader:
         PlinthError: The bucket does not answer.
     """
     spools = sorted((home() / "local" / "pods").glob("*/volumes/decisions")) if settings.aws.emulated else []
-    own = [home() / "reviews-log", home() / BATCH_LOG]
+    own = [home() / "reviews-log", home() / BATCH_LOG, home() / ACTS_LOG]
     try:
-        return Reader(service, store=_store(settings), spools=[*spools, *own])
+        return Reader(service, store=bucket(settings), spools=[*spools, *own])
     except StoreError as error:
         raise PlinthError(
             f"The decision log cannot be read: {error}.",
@@ -93,7 +96,7 @@ def label(settings: Settings, service: str, *, decision: str, reviewer: str, val
     record = {"kind": "review", "at": now(), "of": decision, "reviewer": reviewer, "label": value}
     try:
         log = DecisionLog(Spool(home() / "reviews-log", service), about={"reviewer": reviewer})
-        shipper = Shipper(log, _store(settings))
+        shipper = Shipper(log, bucket(settings))
         log.append(record)
         log.close()
         shipper.close()
@@ -129,7 +132,8 @@ def as_rows(cases: list[Case]) -> list[dict[str, Any]]:
     return [dataclasses.asdict(case) for case in cases]
 
 
-def _store(settings: Settings) -> BucketStore:
+def bucket(settings: Settings) -> BucketStore:
+    """Return where a stack's decision log is sealed."""
     return BucketStore(bucket_name(settings, "decisions"), Account.of(settings).client("s3"))
 
 

@@ -58,7 +58,13 @@ class Scorer:
 
 @contextmanager
 def scoring(
-    hosted: Hosted, model: Path, *, log: Path, caller: str, store: Store | None = None
+    hosted: Hosted,
+    model: Path,
+    *,
+    log: Path,
+    caller: str,
+    store: Store | None = None,
+    stopped: Callable[[], bool] | None = None,
 ) -> Iterator[Scorer]:
     """Give what answers with a model folder as the service does: same ladder, guard, log.
 
@@ -68,11 +74,12 @@ def scoring(
         log: Folder in which decisions are logged before they are answered.
         caller: Who asks, for the records.
         store: Where the log's sealed segments go; None keeps them in ``log``.
+        stopped: Tells whether people have taken the model out of service.
 
     Raises:
         ModelRefusedError: The model folder is refused.
     """
-    answering = Answering(hosted, model, log=log, store=store, caller=caller)
+    answering = Answering(hosted, model, log=log, store=store, caller=caller, stopped=stopped)
     try:
         yield Scorer(schema=hosted.schema, answers=answering.answers, model_digest=answering.model_digest)
     finally:

@@ -28,9 +28,11 @@ Trouble = Literal[
     "decision_log_unavailable",
     "review_queue_full",
     "overloaded",
+    "stopped",
 ]
 TROUBLES: tuple[Trouble, ...] = Trouble.__args__  # type: ignore[attr-defined]  # typing leaves it open
-"""Everything that is known to go wrong while answering; a contract says what happens for each."""
+"""Everything that is known to go wrong while answering; a contract says what happens for each. ``stopped``
+is no fault: people have taken the model out of service (``stopping.py``)."""
 
 
 class Part(BaseModel):

@@ -16,7 +16,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 Row = Sequence[float]
 T = TypeVar("T")
-ModelFault = Literal["model_unavailable", "model_slow", "model_wrong_shape"]
+ModelFault = Literal["model_unavailable", "model_slow", "model_wrong_shape", "stopped"]
 
 MOST_ROWS = 256
 """Rows in a batch: 256 take about 10 ms, so that a batch never comes near the time limit by its size."""

@@ -29,6 +29,7 @@ from services.readiness.ladder import Ladder
 from services.readiness.openapi import openapi
 from services.readiness.review_feed import ReviewFeed, feed_from
 from services.readiness.security import RateLimit, Tokens
+from services.readiness.stopping import StopWatch, watch_from
 
 REQUEST_TIMEOUT_SECONDS = 10
 """An answer takes about a millisecond; ten seconds is a stuck process, and the grace at a stop."""
@@ -112,6 +113,7 @@ class Process:
         self.decisions: Decisions | None = None
         self.features: FeatureLookup | None = None
         self.drift: DriftWatch | None = None
+        self.switch: StopWatch | None = None
         self.api = Api(hosted.service.name, self.endpoints, prefix="/v1")
 
     @property
@@ -124,6 +126,11 @@ class Process:
         contract = load(self.hosted.folder)
         self.ladder = Ladder(contract, features_digest=self.hosted.features_digest)
         self.ladder.load(self.hosted.folder / "model")
+        self.switch = watch_from(os.environ, self.hosted.service.name)
+        if self.switch:
+            switch = self.switch
+            self.ladder.stopped = lambda: switch.stopped
+            switch.start()
         self.features = lookup_from(os.environ, self.hosted.known)
         reviews = feed_from(os.environ, contract)
         self.decisions = Decisions(self.hosted.service, contract, self.ladder, reviews=reviews)
@@ -132,6 +139,8 @@ class Process:
 
     def stop(self) -> None:
         """Seal and ship what was logged."""
+        if self.switch:
+            self.switch.close()
         if self.drift:
             self.drift.close()
         if self.decisions:
@@ -224,17 +233,29 @@ class Answering:
         log: Where decisions are logged first.
         store: Where sealed segments go; None keeps them in ``log``.
         caller: Who asks, for the records.
+        stopped: Tells whether people have taken the model out of service.
 
     Raises:
         ModelRefusedError: The model folder is not what its manifest says.
     """
 
-    def __init__(self, hosted: Hosted, model: Path, *, log: Path, store: Store | None, caller: str) -> None:
+    def __init__(
+        self,
+        hosted: Hosted,
+        model: Path,
+        *,
+        log: Path,
+        store: Store | None,
+        caller: str,
+        stopped: Callable[[], bool] | None = None,
+    ) -> None:
         """Load the model and open the log."""
         contract = load(hosted.folder)
         self._hosted, self._caller = hosted, caller
         self._ladder = Ladder(contract, features_digest=hosted.features_digest, model_seconds=PATIENT_SECONDS)
         self._ladder.load(model, strict=True)
+        if stopped is not None:
+            self._ladder.stopped = stopped
         self._decisions = Decisions(
             hosted.service,
             contract,

@@ -60,6 +60,7 @@ class Ladder:
         self.scorecard: Scorecard | None = None
         self.insight: Insight | None = None
         self.reference: dict[str, Any] = {}
+        self.stopped: Callable[[], bool] = _never
         self.saw: Callable[[Sequence[Row], Sequence[Assessment]], None] | None = None
         self._cache: OrderedDict[bytes, tuple[float, Assessment]] = OrderedDict()
         self.engine: Engine[Assessment] = Engine(self._assess, limit_seconds=model_seconds)
@@ -102,6 +103,8 @@ class Ladder:
     async def assess(self, row: Row) -> Assessment:
         """Return the best that can be said about a row; never raises for a fault that was designed for."""
         try:
+            if self.stopped():
+                raise ModelFaultError("stopped")  # noqa: TRY301 - one place for all faults
             if self.model is None:
                 raise ModelFaultError("model_unavailable")  # noqa: TRY301 - one place for all faults
             found = await self.engine.run(row)
@@ -135,7 +138,9 @@ class Ladder:
             except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
                 logger.error("The scorecard gave no answer: %s", type(error).__name__)  # noqa: TRY400
         # A person who decides needs no earlier answer, and "unavailable" means none.
-        earlier = self._cache.get(_key(row)) if step in {"simple_model", "cached_answer"} else None
+        # What a stopped model said before is as much in doubt as what it would say now.
+        usable = step in {"simple_model", "cached_answer"} and fault != "stopped"
+        earlier = self._cache.get(_key(row)) if usable else None
         if earlier is not None and time.monotonic() - earlier[0] < CACHE_SECONDS:
             return replace(earlier[1], rung="cached_answer", troubles=(fault,))
         return Assessment(rung="none", troubles=(fault,))
@@ -153,6 +158,10 @@ class Ladder:
         self._cache[key] = (time.monotonic(), found)
         if len(self._cache) > CACHED_ANSWERS:
             self._cache.popitem(last=False)
+
+
+def _never() -> bool:
+    return False
 
 
 def _key(row: Row) -> bytes:

@@ -60,6 +60,18 @@ LOG_UNSHIPPED = Gauge(
     ["service"],
     multiprocess_mode="livemax",
 )
+STOPPED = Gauge(
+    "plinth_stopped",
+    "1 while people keep the model out of service.",
+    ["service"],
+    multiprocess_mode="livemax",
+)
+STOP_UNREAD = Gauge(
+    "plinth_stop_unread_seconds",
+    "How long ago the stop switch was read; at 300 the model is not asked any more.",
+    ["service"],
+    multiprocess_mode="livemax",
+)
 REJECTED = Counter(
     "plinth_rejected_requests", "Requests refused before the model, by reason.", ["service", "reason"]
 )

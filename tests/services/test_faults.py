@@ -22,6 +22,7 @@ COVERED = {
     "decision_log_unavailable": {"log_disk_full", "log_disk_failed", "log_disk_hangs", "log_store_down"},
     "review_queue_full": {"review_queue_full"},
     "overloaded": {"overloaded"},
+    "stopped": {"stopped"},
 }
 ABOUT_INPUTS = {"out_of_distribution", "low_confidence"}
 """Troubles that an input brings, not a fault."""

@@ -9,7 +9,7 @@ PANELS = {
     ),
     "Services": (
         *("predict", "batch", "stream", "train", "registry", "data", "contract"),
-        *("experiment", "stop", "new-service"),
+        *("stop", "resume", "experiment", "retrain", "new-service"),
     ),
     "Trust": ("audit", "review", "policy"),
     "Watching": ("alerts", "runbook", "metric", "dashboards", "logs"),

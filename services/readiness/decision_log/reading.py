@@ -150,6 +150,13 @@ class Reader:
         """Yield every record of a decision."""
         return (record for record in _records(self.chains()) if record.body.get("kind") == "decision")
 
+    def acts(self, kind: str) -> Iterator[tuple[str, Record]]:
+        """Yield every record of a kind, with the name of its chain."""
+        for chain in self.chains():
+            for record in _records([chain]):
+                if record.body.get("kind") == kind:
+                    yield chain.writer, record
+
     def search(self, identity: str) -> list[dict[str, Any]]:
         """Return every record that carries a decision's id or a request's id, each with its proof.
 

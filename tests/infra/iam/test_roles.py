@@ -57,6 +57,8 @@ NEW = {"aws:RequestTag/plinth:environment": "prod"}
 EKS_POLICY = "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 Context = Mapping[str, str]
+OWN_SWITCH, OTHER_SWITCH = ({"dynamodb:LeadingKeys": f"stop#{s}"} for s in ("credit-risk", "other"))
+MODELS = {"dynamodb:LeadingKeys": "credit-risk"}
 
 
 def of(data_class: str) -> dict[str, str]:
@@ -89,6 +91,9 @@ ALLOWED: list[tuple[str, str, str, Context]] = [
     ("operator", "ec2:CreateLaunchTemplateVersion", TEMPLATE, GPU_POOL),
     ("operator", "ec2:DescribeInstances", "*", {}),
     ("operator", "logs:FilterLogEvents", SCOPE.arn("logs", "log-group:/plinth/prod/network-flow"), {}),
+    ("overseer", "dynamodb:GetItem", f"{TABLE}-registry", OWN_SWITCH),
+    ("overseer", "dynamodb:PutItem", f"{TABLE}-registry", OTHER_SWITCH),
+    ("overseer", "s3:PutObject", obj("decisions", "credit-risk/1"), {}),
     ("auditor", "s3:GetObject", obj("audit"), {}),
     ("auditor", "s3:GetObject", obj("decisions"), {}),
     ("auditor", "kms:Decrypt", KEY, of("audit")),
@@ -117,6 +122,7 @@ ALLOWED: list[tuple[str, str, str, Context]] = [
     ("serve-credit-risk", "s3:GetObject", obj("artifacts", "models/credit-risk/m.onnx"), {}),
     ("serve-credit-risk", "s3:PutObject", obj("decisions", "credit-risk/1"), {}),
     ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-features", {}),
+    ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-registry", OWN_SWITCH),
     ("serve-credit-risk", "sqs:ReceiveMessage", SCOPE.queue("credit-risk", "requests"), {}),
     ("serve-credit-risk", "sqs:SendMessage", SCOPE.queue("credit-risk", "failed"), {}),
     ("serve-credit-risk", "kms:Decrypt", KEY, of("requests")),
@@ -126,6 +132,17 @@ ALLOWED: list[tuple[str, str, str, Context]] = [
     ("cluster-autoscaler", "eks:DescribeNodegroup", GPU_GROUP, {}),
 ]
 REFUSED: list[tuple[str, str, str, Context]] = [
+    # The stop switch: the overseer turns it and does nothing else; nobody else turns it.
+    *((duty, "dynamodb:PutItem", f"{TABLE}-registry", OWN_SWITCH) for duty in POLICIES if duty != "overseer"),
+    *((duty, "dynamodb:DeleteItem", f"{TABLE}-registry", OWN_SWITCH) for duty in POLICIES),
+    ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-registry", OTHER_SWITCH),
+    ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-registry", MODELS),
+    ("serve-credit-risk", "dynamodb:Query", f"{TABLE}-registry", OWN_SWITCH),
+    ("overseer", "dynamodb:PutItem", f"{TABLE}-registry", MODELS),
+    ("overseer", "dynamodb:PutItem", f"{TABLE}-registry", {}),
+    ("overseer", "dynamodb:Scan", f"{TABLE}-registry", OWN_SWITCH),
+    ("overseer", "s3:GetObject", obj("decisions"), {}),
+    ("overseer", "eks:DescribeCluster", CLUSTER, {}),
     # The GPU pool: nobody but the operator resizes it, and nobody passes or starts anything else.
     ("ml-engineer", "eks:UpdateNodegroupConfig", GPU_GROUP, {}),
     ("ml-engineer", "iam:PassRole", NODE_ROLE, TO_EKS),

@@ -166,7 +166,7 @@ def _network(settings: Settings) -> dict[str, Documents]:
 
 
 def _roles(settings: Settings) -> dict[str, Documents]:
-    duties = ["auditor", "break-glass", "ml-engineer", "operator", "node"]
+    duties = ["auditor", "break-glass", "ml-engineer", "operator", "overseer", "node"]
     duties += ["ci-deploy", "ci-preview"] if settings.identity.repository else []
     host = "token.actions.githubusercontent.com"
     return {

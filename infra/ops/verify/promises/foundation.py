@@ -7,7 +7,7 @@ from infra.settings import Settings
 
 DOORS = ("dynamodb", "ecr.api", "ecr.dkr", "eks", "kms", "logs", "s3", "sts")
 """Services that design.md gives an endpoint, and the tables' own."""
-PEOPLE = ("auditor", "break-glass", "ml-engineer", "operator")
+PEOPLE = ("auditor", "break-glass", "ml-engineer", "operator", "overseer")
 """Duties of people that design.md names."""
 WORKFLOWS = "token.actions.githubusercontent.com"
 PRODUCTION_ZONES = 3

@@ -24,7 +24,7 @@ from infra.local.runner.environment import SANDBOX_VARIABLE
 from infra.local.runner.sandbox import Sandbox
 from infra.local.session import Platform
 from infra.local.supervisor.layout import Site
-from infra.ops import contracts
+from infra.ops import contracts, stopping
 from infra.ops.releases import releases_file
 from infra.settings import Settings
 
@@ -252,6 +252,16 @@ def signatures_gone(ground: Ground) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def model_stopped(ground: Ground) -> Iterator[None]:
+    """Take the model out of service, as a person would, and bring it back."""
+    stopping.turn(ground.settings, ground.service, stop=True, by="drill", why="a drill of the alert")
+    try:
+        yield
+    finally:
+        stopping.turn(ground.settings, ground.service, stop=False, by="drill", why="the drill is over")
+
+
+@contextlib.contextmanager
 def releases_gone(ground: Ground) -> Iterator[None]:
     """Take away what the exporter reads contracts by."""
     path = releases_file(ground.settings.environment)
@@ -322,6 +332,7 @@ CAUSES: Mapping[str, tuple[Cause, str]] = {
     "ServiceFailing": (slow, "the service runs a sixth of the time"),
     "ServiceLatencyBudgetBurn": (slow, "the service runs a sixth of the time"),
     "ServiceReplicasMissing": (pod_hangs, "one pod's processes are stopped"),
+    "ServiceStopped": (model_stopped, "somebody stops the model"),
     "ServiceRolloutStuck": (image_missing, "a release without an image"),
 }
 """Alert to what brings it about on this machine, and in words."""
