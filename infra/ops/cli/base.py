@@ -43,6 +43,8 @@ app.add_typer(record_app, name="record")
 
 backup_app = typer.Typer(no_args_is_help=True, help="What an environment is rebuilt from, and how old it is.")
 app.add_typer(backup_app, name="backup")
+experiment_app = typer.Typer(no_args_is_help=True, help="A/B tests of two models.")
+app.add_typer(experiment_app, name="experiment")
 drill_app = typer.Typer(no_args_is_help=True, help="Breaks something on purpose and measures what happens.")
 app.add_typer(drill_app, name="drill")
 

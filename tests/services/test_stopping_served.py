@@ -1,0 +1,118 @@
+"""A real server and a real switch: the fallback answers while it is off, over restarts, and when nobody knows."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from served import Server, free_port, serving
+
+from services.lifecycle.stores import TableItems
+from services.readiness.stopping import PARTITION, PREFIX, SORT, SWITCH, TABLE_VARIABLE, Switch
+
+pytestmark = pytest.mark.serving
+TABLE, SERVICE = "registry", "credit-risk"
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
+BOUND_SECONDS = 60  # only bounds a hang; how long it takes is what `./plinth drill stop` measures
+
+
+@pytest.fixture
+def aws(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Any, dict[str, str]]]:
+    """A DynamoDB of its own process, with the registry's table."""
+    port = free_port()
+    with (tmp_path / "aws.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=log, stderr=log
+        )
+    place = f"http://127.0.0.1:{port}"
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=place,
+        region_name="eu-central-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        config=Config(proxies={}, retries={"total_max_attempts": 10}),
+    )
+    try:
+        until(lambda: answers(client))
+        client.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": PARTITION, "KeyType": "HASH"},
+                {"AttributeName": SORT, "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (PARTITION, SORT)],
+        )
+        yield (
+            process,
+            client,
+            {**KEYS, "AWS_ENDPOINT_URL": place, TABLE_VARIABLE: TABLE, "NO_PROXY": "127.0.0.1"},
+        )
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def answers(client: Any) -> bool:
+    try:
+        return client.list_tables() is not None
+    except Exception:  # noqa: BLE001 - botocore makes its exceptions at run time
+        return False
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + BOUND_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_stopped_model_answers_nothing_whatever_happens_to_processes_and_stores(
+    built, aws, tmp_path, example
+) -> None:
+    process, client, extra = aws
+    items = TableItems(client, TABLE, partition=PARTITION, sort=SORT)
+    rungs: list[str] = []
+
+    def asked(server: Server) -> str:
+        answer = server.decide(example)
+        assert answer.status_code == 200, answer.text
+        rungs.append(answer.json()["rung"])
+        return rungs[-1]
+
+    def stopped_by_last_record(server: Server) -> bool:
+        bodies = [record.body for record in server.reader().decisions()]
+        return [body["troubles"] for body in bodies if body["rung"] == "scorecard"][-1:] == [["stopped"]]
+
+    off = Switch(stopped=True, by="Ada", why="declines everybody", moves=1)
+    with serving(built.bento, tmp_path / "one", service=SERVICE, extra=extra) as server:
+        assert asked(server) == "model"
+        items.put(off.item(SERVICE))
+        until(lambda: asked(server) == "scorecard")
+        assert stopped_by_last_record(server)
+        assert 'plinth_stopped{service="credit-risk"} 1.0' in server.client.get("/metrics").text
+
+    with serving(built.bento, tmp_path / "two", service=SERVICE, extra=extra) as server:
+        assert asked(server) == "scorecard"  # from its first answer on
+        items.put(replace(off, stopped=False, moves=2).item(SERVICE), expect={"moves": 1})
+        until(lambda: asked(server) == "model")
+        process.kill()
+        process.wait(10)
+        assert asked(server) == "model"  # what was known a moment ago still holds
+
+    with serving(built.bento, tmp_path / "three", service=SERVICE, extra=extra) as server:
+        assert asked(server) == "scorecard"  # nobody can say that it was not stopped
+        assert stopped_by_last_record(server)
+    assert PREFIX + SERVICE == off.item(SERVICE)[PARTITION]
+    assert SWITCH == off.item(SERVICE)[SORT]
