@@ -122,6 +122,43 @@ def require(settings: Settings) -> list[str]:
     return own
 
 
+def require_model(service: str, settings: Settings, *, model_digest: str, proofs: Sequence[Evidence]) -> None:
+    """Refuse to put a model before users whose contract does not hold for this very model.
+
+    Args:
+        service: Name of the service.
+        settings: The stack's settings.
+        model_digest: The model that is to be promoted.
+        proofs: What is known of it, for the signature of a clone on emulated stacks.
+
+    Raises:
+        RefusedError: With every reason.
+    """
+    try:
+        found = standing(service, settings, model_digest=model_digest)
+        if not found.holds and settings.contracts == "development":
+            release, contract = _release(service, settings, model_digest)
+            # A proof of the build counts where it is of this model; what is known of the model comes last.
+            known = [*evidence(service, settings, release, contract), *proofs]
+            draft = attestation.draft(release, contract, list({one.name: one for one in known}.values()))
+            signed = dsse.sign(draft, development_key())
+            now = datetime.now(UTC)
+            reasons = attestation.objections(
+                release, contract, signed, trusted(development=True), now=now, development=True
+            )
+        else:
+            reasons = list(found.objections)
+    except ServiceError as error:
+        reasons = [error.what]
+    if reasons:
+        head = f"The contract of '{service}' does not hold for this model:"
+        raise RefusedError(
+            "\n".join([head, *(f"  - {reason}" for reason in reasons)]),
+            where=f"model {model_digest}, stack '{settings.environment}'; nothing was moved",
+            fix=f"./plinth contract sign {service} --stack {settings.environment} --key FILE, by each owner",
+        )
+
+
 def objections(settings: Settings) -> list[str]:
     """Return why a stack's contracts do not hold, one line for each reason; signs nothing."""
     found = []

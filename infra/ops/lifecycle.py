@@ -142,7 +142,29 @@ def move(service: str, settings: Settings, place: Place, *, name: str, stage: st
     """Move a registered model to a stage."""
     with told():
         registry = stores(settings, place).registry
-        return registry.move(registry.find(service, name), stage, by=getpass.getuser(), why=why)
+        version = registry.find(service, name)
+        if version.stage == "canary" and stage == "production":
+            require_contract(version, settings)
+        return registry.move(version, stage, by=getpass.getuser(), why=why)
+
+
+def require_contract(version: Version, settings: Settings) -> None:
+    """Refuse a model that is to become the one in production, unless its contract holds for it.
+
+    What was in production before can always come back: a way back that a date can close is none.
+
+    Raises:
+        RefusedError: With every reason.
+    """
+    contract = contracts.contract_file.load(contracts.folder(version.model))
+    validated = contracts.Evidence(
+        name="validation",
+        digest=version.manifest_digest,
+        passed=not contracts.attestation.broken(contract, version.figures),
+        made_at=str(version.history[0]["at"]),
+        figures=dict(version.figures),
+    )
+    contracts.require_model(version.model, settings, model_digest=version.digest, proofs=[validated])
 
 
 def fetch(service: str, settings: Settings, place: Place, *, name: str, out: Path) -> Path:

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from infra.errors import PlinthError
+from infra.errors import PlinthError, RefusedError
+from infra.ops import contracts
 from infra.ops.proposals import Proposal
 from infra.preview.markdown import code, escaped
 from infra.settings import Settings
@@ -105,6 +106,32 @@ def plan(source: Path, target: Path) -> Promotion:
             )
         ),
     )
+
+
+def require_contracts(promotion: Promotion, source: Path, *, made: bool = True) -> None:
+    """Refuse to promote models whose contracts do not hold where they were tried.
+
+    The target's own signatures come later: its owners sign what the change proposes, and its preview refuses
+    everything else.
+
+    Args:
+        promotion: What is to be promoted.
+        source: Stack file of where it was tried.
+        made: Whether a change is made; to look costs nothing.
+
+    Raises:
+        RefusedError: With every reason of every service.
+    """
+    if not made or not any(key.startswith("plinth:releases") for key, _, _ in promotion.moves):
+        return
+    tried = Settings.from_file(source, environ={})
+    if reasons := contracts.objections(tried):
+        lines = [f"What '{promotion.source}' runs may not be promoted:", *(f"  - {one}" for one in reasons)]
+        raise RefusedError(
+            "\n".join(lines),
+            where=f"stacks/{source.name}; nothing was opened",
+            fix=f"./plinth contract status --stack {promotion.source}",
+        )
 
 
 def proposal(promotion: Promotion, branch: str) -> Proposal:

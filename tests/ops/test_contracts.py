@@ -1,6 +1,8 @@
 """Nothing runs without a contract that holds; the clone's own key counts on emulated stacks only."""
 
 import json
+import re
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,12 +12,15 @@ from typer.testing import CliRunner
 
 from infra.errors import RefusedError, SettingsError
 from infra.local.paths import repo_root
-from infra.ops import changes, contracts, environment
+from infra.operations import contracts as operations_contracts
+from infra.ops import changes, contracts, environment, lifecycle, promotion
 from infra.ops.cli import app
 from infra.ops.console import Steps
 from infra.ops.events import Run, Violation
 from infra.settings import Release, Settings
 from infra.settings_foundation import GpuSettings
+from services.lifecycle.registry import Registry, Version
+from services.lifecycle.stores import FolderItems, FolderObjects
 from services.readiness import dsse, signers
 
 DIGEST = "sha256:" + "b" * 64
@@ -144,6 +149,110 @@ def test_two_owners_sign_the_same_statement(a_home, services, tmp_path) -> None:
     contract = services / "credit_risk" / "contract.yaml"
     contract.write_text(contract.read_text() + "# a word\n")
     assert any("edited after it was signed" in line for line in contracts.objections(stack))
+
+
+def signed(tmp_path: Path, services: Path, owners: str = "Ada Bob", *, revoked: bool = False) -> None:
+    """Let owners sign; Bob's key may be revoked afterwards."""
+    rows = []
+    for name, role in (("Ada", "ml"), ("Bob", "operations")):
+        key = dsse.make_key(tmp_path / f"{name}.pem")
+        rows.append({"name": name, "roles": [role], "key": dsse.public_text(key.public_key())})
+    (services / signers.SIGNERS_FILE).write_text(yaml.safe_dump({"signers": rows}))
+    for name in owners.split():
+        contracts.sign("credit-risk", settings(contracts="signed"), tmp_path / f"{name}.pem")
+    if revoked:
+        rows[1]["revoked"] = {"since": date(2026, 11, 1), "why": "laptop lost"}
+        (services / signers.SIGNERS_FILE).write_text(yaml.safe_dump({"signers": rows}))
+
+
+def broken_contract(case: str, a_home: Path, services: Path, tmp_path: Path) -> Settings:
+    """Return a stack of which exactly one thing is wrong."""
+    contract = services / "credit_risk" / "contract.yaml"
+    if case == "expired":
+        contract.write_text(re.sub(r"expires: \S+", "expires: 2026-01-01", contract.read_text()))
+    built(a_home, auc=0.6 if case == "broken limit" else 0.8)
+    judged()
+    owners = {"unsigned": "", "half-signed": "Ada"}.get(case, "Ada Bob")
+    signed(tmp_path, services, owners, revoked=case == "revoked key")
+    if case == "edited":
+        contract.write_text(contract.read_text().replace("within_seconds: 60", "within_seconds: 600"))
+    if case == "wrong model digest":
+        return settings(contracts="signed", gpu=GpuSettings(), releases={"credit-risk": OTHER})
+    return settings(contracts="signed", gpu=GpuSettings())
+
+
+OTHER = Release(image=f"a@{DIGEST}", model_digest="sha256:" + "c" * 64)
+BROKEN = {
+    "unsigned": "nobody signed it",
+    "half-signed": "the operations owner has not signed",
+    "expired": "expired on 2026-01-01",
+    "edited": "the contract was edited after it was signed",
+    "wrong model digest": "it was signed for another model",
+    "broken limit": "broken limit: holdout.auc is 0.6 ratio, at least 0.7 is allowed",
+    "revoked key": "the key of Bob was revoked on 2026-11-01: laptop lost",
+}
+
+
+@pytest.mark.parametrize("case", ["nothing", *BROKEN])
+def test_every_gate_refuses_a_contract_that_does_not_hold_with_the_reason(
+    case, a_home, services, tmp_path, monkeypatch
+) -> None:
+    """Preview, promotion to another stack and in the registry, and the exporter's alert: one answer."""
+    stack = broken_contract(case, a_home, services, tmp_path)
+    found = promotion.Promotion(
+        source="local", target="prod", moves=(("plinth:releases", None, {}),), stays=(), text="", diff="-"
+    )
+    monkeypatch.setattr(promotion.Settings, "from_file", lambda *_, **__: stack)
+    version = Version(
+        model="credit-risk",
+        version="000002",
+        digest=stack.releases["credit-risk"].model_digest,
+        manifest_digest=DIGEST,
+        stage="canary",
+        figures={},
+        lineage={},
+        history=[{"stage": "registered", "by": "Ada", "why": "", "at": "2026-11-01T00:00:00+00:00"}],
+    )
+    gates = {
+        "preview": lambda: changes.preview(ready(stack, Run(exit_code=0)), Steps()),
+        "promotion": lambda: promotion.require_contracts(found, Path("Pulumi.local.yaml")),
+        "registry": lambda: lifecycle.require_contract(version, stack),
+    }
+
+    said = {}
+    for name, gate in gates.items():
+        try:
+            gate()
+        except RefusedError as error:
+            said[name] = str(error)
+    (sample,) = operations_contracts.validity(stack, {"credit-risk": version.digest})
+
+    if case == "nothing":
+        assert said == {}
+        assert sample.value == 1
+        return
+    assert {name: BROKEN[case] in text for name, text in said.items()} == dict.fromkeys(gates, True), said
+    assert (sample.name, sample.value) == ("plinth_contract_valid", 0)
+    assert not environment.acceptance_file("local").exists()
+
+
+def test_what_was_in_production_comes_back_whatever_the_contract_says(monkeypatch, tmp_path) -> None:
+    asked = []
+    monkeypatch.setattr(lifecycle, "require_contract", lambda *_: asked.append("asked"))
+    items = FolderItems(tmp_path / "t", partition="model", sort="version")
+    registry = Registry(FolderObjects(tmp_path / "o"), items)
+    monkeypatch.setattr(lifecycle, "stores", lambda *_: SimpleNamespace(registry=registry))
+    for number, stage in enumerate(["previous", "production", "canary"], 1):
+        one = Version(
+            model="credit-risk", version=f"{number:06d}", digest=f"d{number}", manifest_digest="m",
+            stage=stage, figures={}, lineage={}, history=[],
+        )  # fmt: skip
+        items.put(one.item())
+
+    lifecycle.move("credit-risk", settings(), "folder", name="000001", stage="production", why="rollback")
+    assert asked == []
+    lifecycle.move("credit-risk", settings(), "folder", name="000003", stage="production", why="promoted")
+    assert asked == ["asked"]
 
 
 def test_a_key_on_no_list_signs_nothing(a_home, services, tmp_path) -> None:

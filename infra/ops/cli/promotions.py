@@ -34,7 +34,8 @@ def promote(  # noqa: PLR0917 - Typer reads options from parameters
     """Show what one environment runs and another one does not yet, and open it as a change.
 
     Versions, models and services move; sizes, addresses, accounts and budgets belong to their environment
-    and are only shown. The working tree is not touched.
+    and are only shown. The working tree is not touched. A change is made only of models whose contracts hold
+    where they were tried (exit code 4).
     """
     from infra.ops import emulated, promotion, proposals
 
@@ -47,6 +48,7 @@ def promote(  # noqa: PLR0917 - Typer reads options from parameters
             "Whose repository is it opened in?", fix="--open --repository OWNER/NAME", code=Exit.USAGE
         )
     found = promotion.plan(emulated.stack_file(source), emulated.stack_file(target))
+    promotion.require_contracts(found, emulated.stack_file(source), made=bool(opened or branch or patch))
     commit, where = None, None
     if patch is not None and found.diff:
         patch.write_text(found.diff, encoding="utf-8")
