@@ -287,31 +287,28 @@ def _digest(*texts: str) -> str:
 
 
 def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
+    var = kubernetes.core.v1.EnvVarArgs
     return kubernetes.core.v1.ContainerArgs(
         name="serve",
         image=args.image,
         ports=[kubernetes.core.v1.ContainerPortArgs(name="http", container_port=PORT)],
         env=[
-            kubernetes.core.v1.EnvVarArgs(name="BENTOML_DO_NOT_TRACK", value="True"),
-            kubernetes.core.v1.EnvVarArgs(name="BENTOML_HOME", value="/home/bentoml"),
-            kubernetes.core.v1.EnvVarArgs(name="OMP_NUM_THREADS", value="1"),
+            var(name="BENTOML_DO_NOT_TRACK", value="True"),
+            var(name="BENTOML_HOME", value="/home/bentoml"),
+            var(name="OMP_NUM_THREADS", value="1"),
             # The image is read-only and known by its digest; nothing may be written beside the code.
-            kubernetes.core.v1.EnvVarArgs(name="PYTHONDONTWRITEBYTECODE", value="1"),
+            var(name="PYTHONDONTWRITEBYTECODE", value="1"),
             # Read in services/readiness: security.py, decisions.py, review_feed.py, stopping.py.
-            kubernetes.core.v1.EnvVarArgs(name="AWS_DEFAULT_REGION", value=args.region),
-            kubernetes.core.v1.EnvVarArgs(name="PLINTH_TOKEN_ISSUER", value=args.token_issuer),
-            kubernetes.core.v1.EnvVarArgs(name="PLINTH_TOKEN_AUDIENCE", value=args.service),
-            kubernetes.core.v1.EnvVarArgs(
-                name="PLINTH_TOKEN_KEYS_FILE", value=f"{ISSUER_FOLDER}/{KEYS_FILE}"
-            ),
-            kubernetes.core.v1.EnvVarArgs(name="PLINTH_FEATURES_TABLE", value=args.features_table),
-            kubernetes.core.v1.EnvVarArgs(
-                name="PLINTH_FEATURES_KEYS_FILE", value=f"{ISSUER_FOLDER}/{FEATURE_KEYS_FILE}"
-            ),
-            kubernetes.core.v1.EnvVarArgs(name="PLINTH_DECISIONS_FOLDER", value=DECISIONS_FOLDER),
-            kubernetes.core.v1.EnvVarArgs(name="PLINTH_DECISIONS_BUCKET", value=args.decisions_bucket),
-            kubernetes.core.v1.EnvVarArgs(name="PLINTH_REVIEW_TABLE", value=args.review_table),
-            kubernetes.core.v1.EnvVarArgs(name="PLINTH_STOP_TABLE", value=args.stop_table),
+            var(name="AWS_DEFAULT_REGION", value=args.region),
+            var(name="PLINTH_TOKEN_ISSUER", value=args.token_issuer),
+            var(name="PLINTH_TOKEN_AUDIENCE", value=args.service),
+            var(name="PLINTH_TOKEN_KEYS_FILE", value=f"{ISSUER_FOLDER}/{KEYS_FILE}"),
+            var(name="PLINTH_FEATURES_TABLE", value=args.features_table),
+            var(name="PLINTH_FEATURES_KEYS_FILE", value=f"{ISSUER_FOLDER}/{FEATURE_KEYS_FILE}"),
+            var(name="PLINTH_DECISIONS_FOLDER", value=DECISIONS_FOLDER),
+            var(name="PLINTH_DECISIONS_BUCKET", value=args.decisions_bucket),
+            var(name="PLINTH_REVIEW_TABLE", value=args.review_table),
+            var(name="PLINTH_STOP_TABLE", value=args.stop_table),
         ],
         resources=kubernetes.core.v1.ResourceRequirementsArgs(
             requests={"cpu": f"{args.cpu_millicores}m", "memory": f"{args.memory_mib}Mi"},

@@ -214,8 +214,7 @@ def _broken(fault: str, world: _World) -> Iterator[None]:
             read = hangs if fault.endswith("hangs") else _raises(ConnectionError())
             stack.enter_context(mock.patch.object(world.features, "read", read))
         world.table.altered = fault == "features_altered"
-        if fault == "stopped":
-            stack.enter_context(mock.patch.object(world.ladder, "stopped", return_value=True))
+        world.ladder.stopped = lambda: fault == "stopped"
         yield
 
 
@@ -297,8 +296,7 @@ def run(requests: int = 10_000, model: Path | None = None) -> dict[str, Any]:
     each = -(-requests // len(FAULTS))
     bodies = _bodies(200)
     report: dict[str, Any] = {"requests": 0, "unexplained": 0, "hangs": 0, "undesigned": 0, "unlogged": 0}
-    report["tampering_found"] = 0
-    report["faults"] = {}
+    report |= {"tampering_found": 0, "faults": {}}
     with tempfile.TemporaryDirectory(prefix="plinth-faults-") as temporary:
         for fault, designed in FAULTS.items():
             folder = Path(temporary) / fault
@@ -343,9 +341,7 @@ async def _until_blocked(world: _World, body: bytes) -> None:
 
 
 def _kind(status: int, answer: dict[str, Any]) -> str:
-    if status == 0:
-        return "0"
-    return f"{status} {answer.get('rung') or answer.get('reason')}"
+    return f"{status} {answer.get('rung') or answer.get('reason')}" if status else "0"
 
 
 def quiet() -> None:
