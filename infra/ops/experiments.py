@@ -17,7 +17,7 @@ from typing import Any, Literal
 from infra.errors import Exit, PlinthError
 from infra.ops import acts, lifecycle, trail
 from infra.settings import Settings
-from services.lifecycle import experiments
+from services.lifecycle import experiments, pipeline
 from services.lifecycle.experiments import Design, DesignError, Plan
 from services.lifecycle.registry import Registry
 from services.lifecycle.stores import Items, TakenError
@@ -206,7 +206,7 @@ def result(settings: Settings, experiment: Experiment) -> dict[str, Any]:
         for case in trail.reviews(settings, experiment.service).cases("labelled", most=10**9)
         if case.reason == "sample"
     }
-    classes = lifecycle.of(experiment.service).hosted.service.labels
+    classes = pipeline.of(experiment.service).hosted.service.labels
     return judged(experiment, decisions, labels, classes)
 
 

@@ -26,7 +26,7 @@ from services.lifecycle import pipeline as pipelines
 from services.lifecycle.pipeline import Pipeline, Run, Stores, of, run
 from services.lifecycle.registry import Registry, RegistryError, Version
 from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects, Items, TableItems
-from services.readiness import dsse
+from services.readiness import attestation, contract_file, dsse
 from services.readiness.decision_log.store import BucketStore
 from services.readiness.errors import DataError, ModelRefusedError, ServiceError, TrainingError
 from services.readiness.stopping import StopWatch, reading
@@ -156,11 +156,11 @@ def require_contract(version: Version, settings: Settings) -> None:
     Raises:
         RefusedError: With every reason.
     """
-    contract = contracts.contract_file.load(contracts.folder(version.model))
-    validated = contracts.Evidence(
+    contract = contract_file.load(contracts.folder(version.model))
+    validated = attestation.Evidence(
         name="validation",
         digest=version.manifest_digest,
-        passed=not contracts.attestation.broken(contract, version.figures),
+        passed=not attestation.broken(contract, version.figures),
         made_at=str(version.history[0]["at"]),
         figures=dict(version.figures),
     )

@@ -128,7 +128,7 @@ def test_what_a_reviewer_finds_is_in_the_next_candidate(  # noqa: PLR0917 - fixt
 
     # 2. A person claims and labels each case; the label is logged before it counts.
     monkeypatch.setattr(trail, "reviews", lambda *_: queue)
-    monkeypatch.setattr(trail, "_store", lambda _: FolderStore(tmp_path / "sealed"))
+    monkeypatch.setattr(trail, "bucket", lambda _: FolderStore(tmp_path / "sealed"))
     monkeypatch.setenv("PLINTH_HOME", str(tmp_path / "home"))
     urgent = trail.claim(SETTINGS, service, reviewer="ada", decision=None)
     assert urgent is not None
