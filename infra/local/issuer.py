@@ -55,7 +55,14 @@ def settings_file(builders: Sequence[str] = ()) -> Path:
     return path
 
 
-def token(*, subject: str, audience: str, scopes: Iterable[str], seconds: float = TOKEN_SECONDS) -> str:
+def token(
+    *,
+    subject: str,
+    audience: str,
+    scopes: Iterable[str],
+    seconds: float = TOKEN_SECONDS,
+    late_seconds: float = 0.0,
+) -> str:
     """Return a new token.
 
     Args:
@@ -63,11 +70,12 @@ def token(*, subject: str, audience: str, scopes: Iterable[str], seconds: float 
         audience: For which service.
         scopes: What for.
         seconds: Until it ends.
+        late_seconds: By how much the issuer's clock is behind; for drills.
 
     Raises:
         PlatformError: The key is damaged.
     """
-    now = time.time()
+    now = time.time() - late_seconds
     claims = {
         "iss": ISSUER,
         "aud": audience,

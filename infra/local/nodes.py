@@ -56,7 +56,8 @@ def _node(kind: str, number: int) -> dict[str, Any]:
     return node
 
 
-def _capacity(node: dict[str, Any]) -> dict[str, Any]:
+def capacity(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the status with which a node offers what it has."""
     offered = dict(_CAPACITY)
     if node["metadata"]["labels"]["plinth.dev/pool"] == GPU_POOL:
         offered["nvidia.com/gpu"] = str(GPUS)
@@ -95,9 +96,9 @@ def _unready(kube: KubeApi) -> str | None:
         name = node["metadata"]["name"]
         status = kube.get(f"/api/v1/nodes/{name}").get("status", {})
         ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
-        wanted = _capacity(node)["status"]["allocatable"].items()
+        wanted = capacity(node)["status"]["allocatable"].items()
         if not wanted <= status.get("allocatable", {}).items():
-            kube.apply(_capacity(node), "status")
+            kube.apply(capacity(node), "status")
             return f"node {name} does not offer its capacity yet"
         if not ready:
             return f"node {name} is not ready yet"

@@ -122,6 +122,9 @@ def drill_disaster(
     here: Annotated[
         bool, typer.Option("--here", help="Lose this clone's own local stack, not one made for the drill.")
     ] = False,
+    and_back: Annotated[
+        bool, typer.Option("--and-back", help="Return to the original region afterwards.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Lose the local stack's whole region under load and rebuild it in the other one, then count.
@@ -135,7 +138,7 @@ def drill_disaster(
 
     steps = Steps()
     with places.own("disaster", here=here), lock.exclusive("drill disaster"), steps.shown():
-        told = disaster.run(steps)
+        told = disaster.run(steps, and_back=and_back)
     if as_json:
         screen.json(told)
     else:
@@ -169,7 +172,7 @@ def drill_gameday(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Break one part after the other under load: API server, AWS, objects, bucket, key, state, cluster.
+    """Break one part after the other under load: API server, AWS, objects, key, clock, disk, zone, cluster.
 
     For each: what was injected, what users saw, seconds until it was noticed and until all was well again,
     what was lost, and the commands of its runbook. Exit code 1 when something was lost or not mended.

@@ -1,5 +1,6 @@
 """The whole drill: an environment under load loses its region and lives again in the other one."""
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Any
 from infra.ops import changes, emulated, lifecycle, state, status
 from infra.ops.account import Account
 from infra.ops.console import Steps
-from infra.ops.drills import loss
+from infra.ops.drills import failback, loss
 from infra.ops.drills.load import Load
 from infra.ops.recovery import backups, keeping, rebuild, records, tables
 from infra.settings import Settings
@@ -27,8 +28,13 @@ AFTER_DECISIONS = 20
 AFTER_SECONDS = 30.0
 
 
-def run(steps: Steps) -> dict[str, Any]:
-    """Bring the stack up, lose its region under load, rebuild it elsewhere, and return what was measured."""
+def run(steps: Steps, *, and_back: bool = False) -> dict[str, Any]:
+    """Bring the stack up, lose its region under load, rebuild it elsewhere, and return what was measured.
+
+    Args:
+        steps: Where progress is shown.
+        and_back: Go back to the original region afterwards, once it answers again.
+    """
     file = emulated.stack_file(LOST)
     with steps.step("the environment"):
         ready = changes.prepare(file, steps)
@@ -58,7 +64,11 @@ def run(steps: Steps) -> dict[str, Any]:
         with steps.step("users again"):
             load.wait(_made(load) + AFTER_DECISIONS, AFTER_SECONDS)
     rebuilt = records.built_settings(into)
-    return _report(load, lost_at, backup.at, before, told, rebuilt, Account.of(rebuilt))
+    report = _report(load, lost_at, backup.at, before, told, rebuilt, Account.of(rebuilt))
+    if and_back:
+        report["back"] = failback.run(rebuilt, file, SERVICE, AFTER_DECISIONS, steps)
+        report["good"] = report["good"] and report["back"]["good"]
+    return report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +121,9 @@ def _report(  # noqa: PLR0917 - called once, above
     store = BucketStore(keeping.bucket(rebuilt, "decisions"), account.client("s3"))
     reader = Reader(SERVICE, store=store)
     logged = {record.body.get("id") for record in reader.decisions()}
-    acknowledged = [one for one in load.answers if one.decision and one.at < lost_at]
+    # What was answered between the first moment of the loss and the last breath of the pods counts as well.
+    ended = load.bad_after(lost_at) or lost_at
+    acknowledged = [one for one in load.answers if one.decision and one.at < ended]
     lost = [one for one in acknowledged if one.decision not in logged]
     stated = backups.RPO_SECONDS
     now, kept = _tables(rebuilt, account), _objects(rebuilt, account)
@@ -120,21 +132,24 @@ def _report(  # noqa: PLR0917 - called once, above
     made_at = datetime.fromisoformat(told["kept"]["state"]).timestamp()
     same = told["kept"]["state_digest"] == before.state
     rpo = {
-        "decisions": round(lost_at - min((one.at for one in lost), default=lost_at), 1),
+        "decisions": round(ended - min((one.at for one in lost), default=ended), 1),
         "tables": round(lost_at - datetime.fromisoformat(backed_up_at).timestamp(), 1),
         "state": 0.0 if same else round(lost_at - made_at, 1),
         **{kind: round(lost_at - at, 1) for kind, at in since.items()},
     }
-    back = load.good_after(lost_at)
+    back = load.good_for_good(lost_at)
+    first = load.good_after(ended) if ended > lost_at else None
     findings = len(reader.verify().findings)
-    beyond = sum(lost_at - one.at > stated["decisions"] for one in lost)
+    beyond = sum(ended - one.at > stated["decisions"] for one in lost)
     reached = loss.refused(account.proxy)
     differs = told["differs"]
     return {
         "lost": {"stack": LOST, "at": datetime.fromtimestamp(lost_at, UTC).isoformat(timespec="seconds")},
+        "machine": {"cores": os.cpu_count(), "load_average": [round(one, 1) for one in os.getloadavg()]},
         "rto_seconds": {
             **told["rto_seconds"],
             "users": round(back - lost_at, 1) if back else None,
+            "first_decision": round(first - lost_at, 1) if first else None,
             "goal": GOAL_SECONDS,
         },
         "rpo_seconds": rpo,

@@ -54,6 +54,8 @@ class Load:
         example = repo_root() / "services" / service.replace("-", "_") / "example.json"
         self._body = json.loads(example.read_text(encoding="utf-8"))
         self.answers: list[Answer] = []
+        self.late_seconds = 0.0
+        """By how much the clock of the issuer of its tokens is behind; may be changed at any time."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
@@ -68,11 +70,14 @@ class Load:
         self._thread.join(TIMEOUT_SECONDS * 2)
 
     def _run(self) -> None:
-        token, until = "", 0.0
+        token, until, late = "", 0.0, 0.0
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
             while not self._over.wait(PAUSE_SECONDS):
-                if time.time() > until:
-                    token = issuer.token(subject="drill", audience=self._service, scopes=["decisions:write"])
+                if time.time() > until or late != self.late_seconds:
+                    late = self.late_seconds
+                    token = issuer.token(
+                        subject="drill", audience=self._service, scopes=["decisions:write"], late_seconds=late
+                    )
                     until = time.time() + TOKEN_SECONDS
                 headers = {"host": self._host, "authorization": f"Bearer {token}"}
                 try:
@@ -98,6 +103,12 @@ class Load:
     def bad_after(self, moment: float) -> float | None:
         """Return when the first request failed after a moment; None when none did."""
         return next((one.at for one in list(self.answers) if one.at > moment and not one.decision), None)
+
+    def good_for_good(self, moment: float) -> float | None:
+        """Return when the first decision came after the last failure since a moment; None for none yet."""
+        rows = [one for one in list(self.answers) if one.at > moment]
+        failed = max((number for number, one in enumerate(rows) if not one.decision), default=-1)
+        return next((one.at for one in rows[failed + 1 :]), None)
 
     def wait(self, decisions: int, seconds: float) -> None:
         """Wait until so many decisions were made, or the time is over."""

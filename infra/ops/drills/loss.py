@@ -40,12 +40,17 @@ def region(settings: Settings, account: Account) -> float:
     lost_at = time.time()
     unreachable(account.proxy, settings.aws.region)
     kill_everything()
-    for folder in ("etcd", "pods", "xds"):
-        shutil.rmtree(home() / "local" / folder, ignore_errors=True)
+    empty_cluster()
     forget(settings.environment)
     session.start()  # the other region, with a cluster in which nothing is
     unreachable(account.proxy, settings.aws.region)
     return lost_at
+
+
+def empty_cluster() -> None:
+    """Remove what the cluster and its pods kept on this machine, while nothing runs."""
+    for folder in ("etcd", "pods", "xds"):
+        shutil.rmtree(home() / "local" / folder, ignore_errors=True)
 
 
 def unreachable(proxy: str, region_name: str) -> None:

@@ -7,6 +7,7 @@ saw, how long it took to be noticed and to be mended, and what was lost.
 import contextlib
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from infra.ops.account import UNANSWERED, Account
 from infra.ops.chaos.small_stack import ask_faults
 from infra.ops.console import Steps
 from infra.ops.drills import loss
+from infra.ops.drills.load import Load
 from infra.ops.recovery import keeping, objects, records, sources, undo
 from infra.settings import Settings
 
@@ -41,6 +43,8 @@ class World:
     settings: Settings
     account: Account
     steps: Steps
+    load: Load
+    began: float
     notes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -67,11 +71,12 @@ class Scenario:
     commands: tuple[str, ...]
 
 
-def _nothing(_: World) -> dict[str, int]:
+def nothing(_: World) -> dict[str, int]:
+    """Say that nothing can have been lost."""
     return {}
 
 
-def _by_itself(_: World) -> None:
+def by_itself(_: World) -> None:
     """Nobody does anything."""
 
 
@@ -105,7 +110,6 @@ def _lose_cluster(_: World) -> None:
     loss.kill_everything()
     for folder in ("etcd", "xds"):
         shutil.rmtree(home() / "local" / folder, ignore_errors=True)
-    session.start()
 
 
 def _cluster_seen(_: World) -> str | None:
@@ -138,7 +142,7 @@ def _restore_state(world: World) -> None:
 
 def _state_lost(world: World) -> dict[str, int]:
     found = records.verify(world.settings, world.notes["record"], None)
-    return {"differences from the record": len(found)} if found else {}
+    return dict(Counter(f"{one.of} ({one.what[:200]})" for one in found))
 
 
 # Objects that somebody wrote over or deleted
@@ -254,17 +258,17 @@ UP = "./plinth up --refresh"
 ALL: tuple[Scenario, ...] = (
     Scenario(
         name="api-server-down", title="the Kubernetes API server is killed", inject=_kill_apiserver,
-        notice=_apiserver_seen, mend=_by_itself, lost=_nothing,
+        notice=_apiserver_seen, mend=by_itself, lost=nothing,
         commands=("./plinth status", "./plinth logs apiserver"),
     ),
     Scenario(
         name="aws-throttled", title="AWS throttles, fails or breaks nine of ten requests", inject=_throttle,
-        notice=_aws_seen, mend=_wait_it_out, lost=_nothing,
+        notice=_aws_seen, mend=_wait_it_out, lost=nothing,
         commands=("./plinth backup status", "./plinth audit verify"),
     ),
     Scenario(
         name="slow-region", title="each request to AWS takes two seconds more", inject=_slow,
-        notice=_aws_seen, mend=_wait_it_out, lost=_nothing,
+        notice=_aws_seen, mend=_wait_it_out, lost=nothing,
         commands=("./plinth backup status",),
     ),
     Scenario(
@@ -284,7 +288,7 @@ ALL: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="key-disabled", title="the KMS key of the decision log is disabled", inject=_disable_key,
-        notice=_key_seen, mend=_enable_key, lost=_nothing,
+        notice=_key_seen, mend=_enable_key, lost=nothing,
         commands=("./plinth verify", "./plinth audit verify"),
     ),
     Scenario(
@@ -294,7 +298,7 @@ ALL: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="cluster-lost", title="the cluster's store (etcd) is gone, with every object in it",
-        inject=_lose_cluster, notice=_cluster_seen, mend=_up_with_refresh, lost=_nothing,
+        inject=_lose_cluster, notice=_cluster_seen, mend=_up_with_refresh, lost=nothing,
         commands=("./plinth status", UP, "./plinth audit verify"),
     ),
 )  # fmt: skip

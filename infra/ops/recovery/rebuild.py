@@ -64,6 +64,7 @@ def run(
         into=into,
         file=into_file,
         planned=planned,
+        onto_living=onto_living,
         before=before,
         progress=progress,
         steps=steps,

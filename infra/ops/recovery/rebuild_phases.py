@@ -10,7 +10,7 @@ from infra.errors import PlinthError, RefusedError
 from infra.local import session
 from infra.ops import changes, contracts, predict, status
 from infra.ops.account import UNANSWERED, Account, reason
-from infra.ops.recovery import keeping, objects, records, sources, statements, tables
+from infra.ops.recovery import backups, keeping, objects, records, sources, statements, tables
 from infra.ops.recovery.rebuild_work import Work
 from infra.wiring.recovery import REPLICATED
 from services.lifecycle.registry import Registry
@@ -30,6 +30,9 @@ def _sources(work: Work) -> dict[str, Any]:
     """Find what is there and check all of it, before anything is built."""
     if work.into.aws.emulated:
         session.start(lambda part, what, why: work.steps.say(f"{part} {what} {why}".strip()))
+    if work.planned and not work.before:
+        work.steps.say("a backup of the tables as they are now")
+        backups.run(work.lost, Account.of(work.lost))
     found = sources.find(work.lost, _account(work), copy=not work.planned, before=work.before)
     work.sources = found
     return {
@@ -49,7 +52,8 @@ def _build(work: Work) -> dict[str, Any]:
         "begun": True
     }  # a run that is cut off from here on made the target itself
     work.progress.save()
-    ready = changes.prepare(work.file, work.steps)
+    # What lives may have changed since its state was written: on the way back its cluster is a new one.
+    ready = changes.prepare(work.file, work.steps, refresh=work.onto_living)
     work.into = ready.settings
     planned, done = changes.up(ready, work.steps, adopt_existing=work.into.aws.emulated)
     return {"changes": (done or planned).changes}
@@ -81,7 +85,9 @@ def _tables(work: Work) -> dict[str, Any]:
     assert work.sources is not None
     client, found = _account(work).client("dynamodb"), {}
     for role, content in work.sources.files.items():
-        written = tables.restore(client, tables.name_of(work.into, role), content)
+        written = tables.restore(
+            client, tables.name_of(work.into, role), content, write_over=work.planned and work.onto_living
+        )
         found[role] = {"items": tables.count(content), "written_now": written}
     return found
 

@@ -52,6 +52,7 @@ class Work:
     into: Settings
     file: Path
     planned: bool
+    onto_living: bool
     before: str
     progress: Progress
     steps: Steps

@@ -35,10 +35,17 @@ def count(content: bytes) -> int:
     return content.count(b"\n")
 
 
-def restore(client: Any, table: str, content: bytes) -> int:
+def restore(client: Any, table: str, content: bytes, *, write_over: bool = False) -> int:
     """Write the items of a dump into a table; return how many it lacked.
 
     What the rebuilt services have written meanwhile stays: they answer before their tables are back.
+
+    Args:
+        client: Client of DynamoDB.
+        table: Name of the table.
+        content: The dump.
+        write_over: Let an item of the dump take the place of one with its key; on the way back the dump is
+            newer. Items that only the table has stay in any case.
 
     Raises:
         PlinthError: The table holds an item of the dump in another form, or did not take everything.
@@ -47,7 +54,8 @@ def restore(client: Any, table: str, content: bytes) -> int:
     missing = sorted(wanted - there)
     names = [row["AttributeName"] for row in client.describe_table(TableName=table)["Table"]["KeySchema"]]
     taken = {_key(line, names) for line in there - wanted}
-    if others := [line for line in missing if _key(line, names) in taken]:
+    others = [] if write_over else [line for line in missing if _key(line, names) in taken]
+    if others:
         raise PlinthError(
             f"Table {table} holds {len(others)} item(s) of the backup in another form: it is in use, or was "
             "restored from another one.",

@@ -17,7 +17,7 @@ from infra.errors import Exit, PlinthError, RefusedError
 from infra.local.paths import repo_root
 from infra.ops import contracts, state
 from infra.ops.cli import app
-from infra.ops.drills import gamedays, loss, scenarios
+from infra.ops.drills import gamedays, loss
 from infra.ops.recovery import backups, comparison, keeping, objects, rebuild, records, sources, tables, undo
 from infra.ops.recovery.keeping import Keep
 from infra.ops.recovery.rebuild_work import Progress
@@ -270,14 +270,14 @@ def test_a_lost_state_comes_back_and_a_living_one_is_not_written_over(settings: 
 
 
 def test_scenarios_have_names_of_their_own_and_commands_that_exist() -> None:
-    names = [one.name for one in scenarios.ALL]
+    names = [one.name for one in gamedays.ALL]
 
-    assert len(set(names)) == len(names) >= 9
+    assert len(set(names)) == len(names) >= 12
     assert [one.name for one in gamedays.chosen([])] == names
     with pytest.raises(PlinthError, match="no scenario flood"):
         gamedays.chosen(["flood"])
     known = {f"./plinth {name}" for name in commands()}
-    used = {command.partition(" --")[0] for one in scenarios.ALL for command in one.commands}
+    used = {command.partition(" --")[0] for one in gamedays.ALL for command in one.commands}
     assert used - {"./plinth logs apiserver"} <= known
 
 
