@@ -29,7 +29,8 @@ def up(
     change takes seconds. Refused changes (exit code 4) have touched nothing.
     """
     from infra.ops import changes, emulated, lock, status
-    from infra.ops.recovery import records
+    from infra.ops.account import Account
+    from infra.ops.recovery import backups, records
 
     steps = Steps()
     file = emulated.stack_file(stack)
@@ -41,6 +42,8 @@ def up(
             found = status.wait(stack)
         with steps.step("record"):
             record = records.after_up(ready.settings, planned)
+        with steps.step("backup"):
+            backups.run_if_due(ready.settings, Account.of(ready.settings))
     if as_json:
         screen.json(
             {

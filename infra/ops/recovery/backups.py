@@ -25,6 +25,9 @@ from services.readiness.signers import Signers
 
 PREDICATE = "https://plinth.dev/backup/v1"
 """Names the form of the predicate; nothing is fetched from there."""
+DUE_SECONDS = 12 * 3600
+"""Age of the newest backup of the tables from which on an `up` makes another one: half of a day, so that with
+one `up` a day none is ever older than the stated RPO."""
 STAMP = "%Y%m%dT%H%M%S%fZ"
 COPY_SECONDS = TARGET_MINUTES * 60
 """Oldest that an object may be without its copy: what S3 promises with replication time control."""
@@ -112,6 +115,20 @@ def run(settings: Settings, account: Account) -> Backup:
         keeping.TABLES, f"{stamp}.json", statements.signed(envelope, contracts.development_key()).encode()
     )
     return Backup(name=f"{stamp}.json", at=at, tables=found)
+
+
+def run_if_due(settings: Settings, account: Account) -> Backup | None:
+    """Make a backup when there is none to be trusted, or the newest is half a day old; return a new one.
+
+    Raises:
+        PlinthError: As :func:`run`.
+    """
+    try:
+        last = newest(Keep(settings, account), records.trusted(settings))
+    except PlinthError:
+        return run(settings, account)
+    age = datetime.now(UTC) - datetime.fromisoformat(last.at)
+    return run(settings, account) if age.total_seconds() > DUE_SECONDS else None
 
 
 def read(text: str, signers: Signers, *, name: str, stack: str) -> Backup:

@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,24 @@ from infra.errors import Exit, PlinthError, RefusedError
 from infra.local.paths import repo_root
 from infra.ops import contracts, state
 from infra.ops.cli import app
+from infra.ops.console import Steps
 from infra.ops.drills import gamedays, loss
-from infra.ops.recovery import backups, comparison, keeping, objects, rebuild, records, sources, tables, undo
+from infra.ops.recovery import (
+    backups,
+    comparison,
+    keeping,
+    objects,
+    rebuild,
+    rebuild_phases,
+    records,
+    sources,
+    tables,
+    undo,
+)
 from infra.ops.recovery.keeping import Keep
-from infra.ops.recovery.rebuild_work import Progress
+from infra.ops.recovery.rebuild_work import Progress, Work
 from infra.settings import Settings
+from infra.wiring.recovery import REPLICATED
 
 pytestmark = pytest.mark.parts
 
@@ -159,6 +173,70 @@ def test_what_was_written_meanwhile_stays_nothing_is_written_over(elsewhere: Set
     with pytest.raises(PlinthError, match="holds 1 item"):
         tables.restore(client, table, tables._line(_item(1)))
     assert tables.dump(client, table) == tables._line(_item(1, state={"S": "claimed"}))
+
+
+def test_on_the_way_back_the_newer_item_wins_and_what_only_the_original_has_stays(
+    elsewhere: Settings, account: Any
+) -> None:
+    client = _fill(account, elsewhere, [_item(1, state={"S": "open"}), _item(3)])
+    table = tables.name_of(elsewhere, REGISTRY)
+    newer = [tables._line(_item(1, state={"S": "closed"})), tables._line(_item(2))]
+
+    assert tables.restore(client, table, b"".join(newer), write_over=True) == 2
+    assert tables.dump(client, table) == b"".join([*newer, tables._line(_item(3))])
+    assert tables.restore(client, table, b"".join(newer), write_over=True) == 0
+
+
+def test_a_rebuild_only_reads_what_is_left_of_the_original(
+    settings: Settings, elsewhere: Settings, kept: Any, tmp_path: Path
+) -> None:
+    here = kept.client("s3", settings.recovery.region)
+    here.put_object(Bucket=keeping.bucket(settings, "data", copy=True), Key="set.csv", Body=b"rows")
+    asked: list[str] = []
+    for service, region in (("s3", settings.recovery.region), ("dynamodb", settings.recovery.region)):
+        kept.client(service, region).meta.events.register(
+            "before-parameter-build.*.*",
+            lambda params, model, **_: asked.append(f"{model.name} {params.get('Bucket', '')}"),
+        )
+    names = {keeping.bucket(settings, one, copy=copy) for one in REPLICATED for copy in (True, False)}
+    state_before = state.digest("local")
+    work = Work(
+        lost=settings,
+        into=elsewhere,
+        file=tmp_path,
+        planned=False,
+        onto_living=False,
+        before="",
+        progress=Progress(lost="local", into="local-dr", begun=""),
+        steps=Steps(),
+        account=kept,
+        sources=sources.find(settings, kept, copy=True),
+    )
+
+    rebuild_phases.PHASES["objects"](work)
+    rebuild_phases.PHASES["tables"](work)
+
+    of_the_original = {row.split(" ")[0] for row in asked if row.split(" ")[1] in names}
+    assert of_the_original == {"ListObjectVersions", "ListObjectsV2", "GetObject"}
+    assert any(row.startswith("PutObject") for row in asked)
+    assert state.digest("local") == state_before
+
+
+def test_an_up_makes_a_backup_when_the_newest_is_old_or_not_to_be_trusted(
+    settings: Settings, account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = replace_region(account, settings.aws.region)
+    first = backups.run_if_due(settings, here)
+
+    assert first is not None
+    assert backups.run_if_due(settings, here) is None
+    monkeypatch.setattr(backups, "DUE_SECONDS", -1)
+    assert backups.run_if_due(settings, here) is not None
+    monkeypatch.setattr(backups, "DUE_SECONDS", 3600)
+    keep = Keep(settings, here)
+    for one in keep.list(keeping.TABLES):
+        keep._s3.put_object(Bucket=keep.bucket, Key=one.key, Body=b"{}")
+    assert backups.run_if_due(settings, here) is not None
 
 
 def test_every_version_is_copied_once_and_in_order(
