@@ -134,11 +134,12 @@ def drill_disaster(
     when one of them is missed. Takes an environment of its own, about ten minutes.
     """
     from infra.ops import lock
-    from infra.ops.drills import disaster, places
+    from infra.ops.drills import disaster, places, proof
 
     steps = Steps()
     with places.own("disaster", here=here), lock.exclusive("drill disaster"), steps.shown():
         told = disaster.run(steps, and_back=and_back)
+    proof.leave(disaster.LOST, proof.of_disaster(told, proof.now()))
     if as_json:
         screen.json(told)
     else:
@@ -178,11 +179,12 @@ def drill_gameday(
     what was lost, and the commands of its runbook. Exit code 1 when something was lost or not mended.
     """
     from infra.ops import lock
-    from infra.ops.drills import gamedays, places
+    from infra.ops.drills import gamedays, places, proof
 
     steps, wanted = Steps(), gamedays.chosen(scenarios or [])
     with places.own("gameday", here=here), lock.exclusive("drill gameday"), steps.shown():
         rows = gamedays.run(wanted, steps)
+    proof.leave(places.STACK, proof.of_gameday(gamedays.as_json(rows), proof.now()))
     if as_json:
         screen.json(gamedays.as_json(rows))
     else:

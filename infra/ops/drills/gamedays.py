@@ -13,7 +13,8 @@ from infra.ops.chaos.small_stack import ask_faults
 from infra.ops.console import Steps
 from infra.ops.drills import machines, scenarios
 from infra.ops.drills.load import Load
-from infra.ops.drills.scenarios import STACK, Scenario, World
+from infra.ops.drills.places import STACK
+from infra.ops.drills.scenarios import Scenario, World
 from infra.ops.recovery import backups, records
 
 ALL: tuple[Scenario, ...] = (

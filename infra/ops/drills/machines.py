@@ -19,7 +19,8 @@ from infra.local.paths import home
 from infra.local.runner.rest import FAILURES, Api
 from infra.local.runner.sandbox import kill_marked, marked_processes
 from infra.ops import status
-from infra.ops.drills.scenarios import STACK, Scenario, World, nothing
+from infra.ops.drills.places import STACK
+from infra.ops.drills.scenarios import Scenario, World, nothing
 
 ZONE = "local-a"
 FULL_BYTES = 1

@@ -8,6 +8,9 @@ from infra.local import session
 from infra.local.paths import home
 from infra.local.session import homes
 
+STACK = "local"
+"""The stack on which drills are held."""
+
 
 @contextmanager
 def own(name: str, *, here: bool) -> Iterator[None]:

@@ -25,10 +25,10 @@ from infra.ops.chaos.small_stack import ask_faults
 from infra.ops.console import Steps
 from infra.ops.drills import loss
 from infra.ops.drills.load import Load
+from infra.ops.drills.places import STACK
 from infra.ops.recovery import keeping, objects, records, sources, undo
 from infra.settings import Settings
 
-STACK = "local"
 BAD_DAY_SECONDS = 45.0
 """How long AWS has a bad day in a drill; on AWS it may be minutes or hours."""
 SLOW_SECONDS = 2.0
