@@ -107,13 +107,20 @@ def label(settings: Settings, service: str, *, decision: str, reviewer: str, val
     return _asked(lambda: queue.label(reviewer, decision, value))
 
 
-def export(settings: Settings, service: str, path: Path) -> int:
-    """Write every label with its input and provenance as CSV, for the next training; return how many.
+def export(settings: Settings, service: str, path: Path, *, since: str = "") -> int:
+    """Write labels with input and provenance as CSV, for the next training; return how many.
+
+    Args:
+        settings: The stack's settings.
+        service: Name of the service.
+        path: File to write.
+        since: Only labels given later, ISO 8601; all when empty.
 
     Raises:
         PlinthError: The file cannot be written.
     """
-    cases = reviews(settings, service).cases("labelled", most=10**9)
+    found = reviews(settings, service).cases("labelled", most=10**9)
+    cases = [case for case in found if case.labelled_at > since]
     fields = sorted({name for case in cases for name in case.input})
     try:
         with path.open("w", encoding="utf-8", newline="") as file:

@@ -200,6 +200,21 @@ class Validation(Part):
     ]
 
 
+class Retraining(Part):
+    """When the service is trained anew without anybody asking, and what that may use."""
+
+    drift: Annotated[
+        list[Literal["inputs", "correlation", "outputs", "outcomes", "concept"]],
+        Field(description="Kinds of drift that ask for it."),
+    ]
+    settled_cases: Annotated[int, Field(ge=1, description="Newly settled cases that ask for it.")]
+    runs_a_day: Annotated[int, Field(ge=1, le=24, description="Most runs in 24 hours.")]
+    cpu_seconds_at_most: Annotated[int, Field(ge=1, description="CPU seconds at which a run is ended.")]
+    approved_before: Annotated[
+        Literal["canary", "production", "nothing"], Field(description="First stage that a person approves.")
+    ]
+
+
 class Rollback(Part):
     """How a bad release is undone."""
 
@@ -243,6 +258,7 @@ class Contract(Part):
     data: DataLimits
     data_sets: Annotated[list[DataSet], Field(min_length=1)]
     validation: Validation
+    retraining: Annotated[Retraining | None, Field(description="None: people start each training.")] = None
     rollback: Rollback
     runbooks: Annotated[dict[Word, str], Field(description="Failing rule -> file that has it as a heading.")]
     cost: Cost
@@ -267,6 +283,8 @@ class Contract(Part):
             mistakes.append("fairness: a service of high risk needs limits")
         if bool(self.fairness) == bool(self.no_fairness_because):
             mistakes.append("fairness: give either limits or, in no_fairness_because, why there are none")
+        if self.risk_class == "high" and self.retraining and self.retraining.approved_before == "nothing":
+            mistakes.append("retraining: a person approves what a service of high risk rolls out")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self

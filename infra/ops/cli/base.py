@@ -45,6 +45,8 @@ backup_app = typer.Typer(no_args_is_help=True, help="What an environment is rebu
 app.add_typer(backup_app, name="backup")
 experiment_app = typer.Typer(no_args_is_help=True, help="A/B tests of two models.")
 app.add_typer(experiment_app, name="experiment")
+retrain_app = typer.Typer(no_args_is_help=True, help="Training that nobody has to start.")
+app.add_typer(retrain_app, name="retrain")
 drill_app = typer.Typer(no_args_is_help=True, help="Breaks something on purpose and measures what happens.")
 app.add_typer(drill_app, name="drill")
 
