@@ -46,7 +46,7 @@ def variables(
     values = {
         **_engine(settings, tools),
         "PULUMI_BACKEND_URL": backend_url(),
-        TOKENS_VARIABLE: str(issuer.settings_file(_builders(settings))),
+        TOKENS_VARIABLE: str(tokens_file(settings)),
         **isolation.local_env({}, platform),
     }
     if file.parent != repo_root() / "stacks":  # where the engine looks by itself
@@ -54,6 +54,11 @@ def variables(
     if not any(os.environ.get(name) for name in _PASSPHRASES):
         values["PULUMI_CONFIG_PASSPHRASE"] = LOCAL_PASSPHRASE
     return values
+
+
+def tokens_file(settings: Settings) -> Path:
+    """Return the file that tells the settings of an emulated stack whose tokens and signatures count."""
+    return issuer.settings_file(_builders(settings))
 
 
 def _builders(settings: Settings) -> list[str]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import Exit, PlinthError
-from infra.local import issuer
-from infra.ops import contracts, releases, state
+from infra.ops import contracts, environment, releases, state
 from infra.ops.account import Account
 from infra.ops.events import Run
 from infra.ops.recovery import keeping, resource_graph, statements
@@ -40,7 +39,10 @@ class Difference:
 def built_settings(file: Path) -> Settings:
     """Return the settings of a stack file with what was built for it and what its tokens are signed with."""
     stack = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
-    named = {RELEASES_VARIABLE: releases.releases_file(stack), TOKENS_VARIABLE: issuer.settings_file()}
+    wanted = Settings.from_file(file, environ={})
+    named = {RELEASES_VARIABLE: releases.releases_file(stack)}
+    if wanted.aws.emulated:
+        named[TOKENS_VARIABLE] = environment.tokens_file(wanted)
     return Settings.from_file(
         file, environ={name: str(path) for name, path in named.items() if path.exists()}
     )
@@ -114,14 +116,19 @@ def write(settings: Settings, verdicts: Mapping[str, int], account: Account) -> 
     keep = Keep(settings, account)
     keep.put(keeping.STATES, f"{record.subjects['state'].removeprefix('sha256:')}.json", content)
     keep.put(keeping.RECORDS, record.name, text.encode())
+    keep_here(stack, record.name, text)
+    return record
+
+
+def keep_here(stack: str, name: str, text: str) -> None:
+    """Keep a record on this machine too, and let the oldest go."""
     folder = keeping.local_folder(stack)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = folder / f".{record.name}.part"
+    part = folder / f".{name}.part"
     part.write_text(text, encoding="utf-8")
-    part.replace(folder / record.name)
+    part.replace(folder / name)
     for old in sorted(folder.glob("*.json"))[:-KEPT]:
         old.unlink(missing_ok=True)
-    return record
 
 
 def trusted(settings: Settings) -> signers.Signers:

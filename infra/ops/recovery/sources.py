@@ -130,4 +130,5 @@ def restore_state(settings: Settings, account: Account, *, copy: bool = False) -
     part = path.with_suffix(".part")
     part.write_text(json.dumps({"version": 3, "checkpoint": checkpoint}), encoding="utf-8")
     part.replace(path)
+    records.keep_here(stack, record.name, keep.get(keeping.key(stack, keeping.RECORDS, record.name)).decode())
     return record

@@ -345,6 +345,7 @@ def test_a_lost_state_comes_back_and_a_living_one_is_not_written_over(settings: 
 
     assert state.digest("local") == before
     assert records.verify(settings, record, None) == []
+    assert records.load(settings) == record
 
 
 def test_scenarios_have_names_of_their_own_and_commands_that_exist() -> None:

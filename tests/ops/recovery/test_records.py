@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.errors import Exit, PlinthError
 from infra.local import toolchain
-from infra.ops import contracts, state
+from infra.local.paths import repo_root
+from infra.ops import contracts, environment, state
 from infra.ops.recovery import keeping, records, statements
 from infra.settings import Settings
 from services.readiness import dsse
@@ -122,3 +123,17 @@ def test_a_production_stack_trusts_no_key_of_a_clone(settings: Settings) -> None
 
     with pytest.raises(PlinthError, match="a key that nobody trusts"):
         records.load(production)
+
+
+def test_looking_at_what_was_built_leaves_the_settings_of_tokens_as_an_up_wrote_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLINTH_HOME", str(tmp_path / "home"))
+    file = repo_root() / "stacks" / "Pulumi.local.yaml"
+    written = environment.tokens_file(Settings.from_file(file, environ={}))
+    before = written.read_bytes()
+
+    settings = records.built_settings(file)
+
+    assert written.read_bytes() == before
+    assert len(settings.tokens.builders) == 1
