@@ -24,10 +24,12 @@ from infra.wiring import (
     monitoring,
     readiness,
     recovery,
+    releases,
     storage,
     streaming,
 )
 
+GATEWAY_NAMESPACE = "gateway"
 SERVING_PODS = 40
 """Most pods in the serving namespace: twenty services of two, or a few during a rollout."""
 GATEWAY_PODS = 4
@@ -120,7 +122,9 @@ def build(settings: Settings, providers: Providers) -> Outputs:
     # Inside it: two namespaces; the gateway's is the only one from which requests reach services.
     gateway_namespace = RestrictedNamespace(
         "gateway-namespace",
-        RestrictedNamespaceArgs(namespace_name="gateway", pods=GATEWAY_PODS, cpu_cores=4, memory_gib=4),
+        RestrictedNamespaceArgs(
+            namespace_name=GATEWAY_NAMESPACE, pods=GATEWAY_PODS, cpu_cores=4, memory_gib=4
+        ),
         opts,
     )
     serving_namespace = RestrictedNamespace(
@@ -173,11 +177,20 @@ def build(settings: Settings, providers: Providers) -> Outputs:
                 decisions_bucket=stores.buckets["decisions"].name,
                 review_table=stores.tables["reviews"].name,
                 stop_table=stores.tables["registry"].name,
+                released=settings.rollout.engine == "flagger",
             ),
             opts,
         )
         for service, wanted in sorted(settings.services.items())
     }
+    # New versions of them: shadow, canary and promotion by evidence, where the settings ask for it.
+    releases.build(
+        settings,
+        opts,
+        servings=servings,
+        gateway_namespace=GATEWAY_NAMESPACE,
+        namespace=serving_namespace,
+    )
 
     # The same services for requests that nobody waits for.
     queues = streaming.build(settings, opts, stores=stores, topic_arn=watched.topic.arn)

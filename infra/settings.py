@@ -13,7 +13,7 @@ import pulumi
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from infra import gpu_checks, settings_checks
+from infra import gpu_checks, settings_checks, settings_rollout
 from infra.errors import SettingsError
 from infra.mistakes import describe
 from infra.naming import PROJECT
@@ -27,6 +27,7 @@ from infra.settings_foundation import (
 )
 from infra.settings_monitoring import MonitoringSettings
 from infra.settings_operations import AuditSettings, CostSettings, RecoverySettings, StorageSettings
+from infra.settings_rollout import RolloutSettings
 from infra.settings_sources import RELEASES_VARIABLE, all_config, decode, known_stacks, read_json
 from infra.settings_tokens import TOKENS_VARIABLE, TokenSettings
 
@@ -145,6 +146,7 @@ class Settings(Frozen):
     storage: StorageSettings = StorageSettings()
     audit: AuditSettings = AuditSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    rollout: RolloutSettings = RolloutSettings()
     recovery: RecoverySettings = RecoverySettings()
     cost: CostSettings = CostSettings()
     identity: IdentitySettings = IdentitySettings()
@@ -321,6 +323,7 @@ class Settings(Frozen):
             ({"gpu", "cost", "aws"}, gpu_checks.cost(self.gpu, self.cost, region=region)),
             ({"recovery", "aws"}, settings_checks.recovery(self.recovery, environment=where, region=region)),
             ({"cost"}, settings_checks.cost(self.cost, environment=where)),
+            ({"rollout", "aws"}, settings_rollout.mistakes(self.rollout, emulated=self.aws.emulated)),
             (
                 {"owner", "storage", "audit"},
                 settings_checks.records(

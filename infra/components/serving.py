@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.naming import FIELD_MANAGER
+from infra.serving_traffic import traffic
 
 PORT = 3000
 """Port on which BentoML answers, metrics included (BentoML's default)."""
@@ -23,9 +24,11 @@ GRACE_SECONDS = DRAIN_SECONDS + REQUEST_TIMEOUT_SECONDS + 5
 DECISIONS_FOLDER = "/var/lib/plinth/decisions"
 """Where decisions are logged before an answer leaves. It outlives the container, not the pod; what it holds
 is in the bucket within minutes (``Limits`` in services/readiness/decision_log/writer.py)."""
-POD_IDENTITY_AGENT = "169.254.170.23/32"
-"""Where EKS Pod Identity gives a pod its credentials (EKS user guide)."""
 ISSUER_FOLDER, KEYS_FILE, FEATURE_KEYS_FILE = "/etc/plinth/issuer", "keys.json", "feature-keys.json"
+ROUTED_PATHS = "/v1/"
+"""What the gateway leads inside: the server's own pages (/docs, /metrics, /answers) stay there."""
+SERVICE_LABEL = "plinth.dev/service"
+"""On pods whose releases Flagger carries out: the same on both versions, whose other labels differ."""
 CPU_BURST = 4
 """CPU limit as a multiple of the request: a cold start and a burst may borrow idle cores."""
 
@@ -55,6 +58,8 @@ class ServingArgs:
         decisions_bucket: Bucket of the decision log.
         review_table: Table of cases that wait for a person.
         stop_table: Table with the switch that takes the model out of service.
+        released: Whether a release (``release.py``) decides which pods get requests: then Flagger makes
+            Services and route, and sets how many pods of this very version there are.
     """
 
     service: str
@@ -77,6 +82,7 @@ class ServingArgs:
     decisions_bucket: pulumi.Input[str]
     review_table: pulumi.Input[str]
     stop_table: pulumi.Input[str]
+    released: bool = False
 
 
 class Serving(pulumi.ComponentResource):
@@ -88,7 +94,9 @@ class Serving(pulumi.ComponentResource):
     def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Place the pods, then the way to them."""
         super().__init__("plinth:serving:Serving", name, None, opts)
-        labels = {"app.kubernetes.io/name": args.service, "app.kubernetes.io/part-of": "plinth"}
+        labels = _own_labels(args)
+        # What holds for all pods of the service, whichever version they are.
+        everyone = {SERVICE_LABEL: args.service} if args.released else labels
         child = pulumi.ResourceOptions(parent=self)
 
         def metadata(annotations: Mapping[str, str] | None = None) -> kubernetes.meta.v1.ObjectMetaArgs:
@@ -103,14 +111,17 @@ class Serving(pulumi.ComponentResource):
             f"{name}-account", metadata=metadata(), automount_service_account_token=False, opts=child
         )
         network = kubernetes.networking.v1.NetworkPolicy(
-            f"{name}-from-gateway", metadata=metadata(), spec=_from_gateway(labels, args), opts=child
+            f"{name}-from-gateway",
+            metadata=metadata(),
+            spec=traffic(everyone, port=PORT, sources=(args.gateway_namespace, args.scraped_from)),
+            opts=child,
         )
         budget = kubernetes.policy.v1.PodDisruptionBudget(
             f"{name}-budget",
             metadata=metadata(),
             spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
                 min_available=args.replicas - 1,
-                selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
+                selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=everyone),
             ),
             opts=child,
         )
@@ -132,101 +143,65 @@ class Serving(pulumi.ComponentResource):
                         max_unavailable=0, max_surge=1
                     ),
                 ),
-                template=_pod(labels, args, account.metadata.name, issuer.metadata.name),
+                template=_pod(labels | everyone, args, account.metadata.name, issuer.metadata.name),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[network],
+                ignore_changes=["spec.replicas"] if args.released else None,
                 custom_timeouts=pulumi.CustomTimeouts(create="5m", update="10m", delete="2m"),
             ),
         )
-        service = kubernetes.core.v1.Service(
-            f"{name}-service",
-            metadata=metadata(),
-            spec=kubernetes.core.v1.ServiceSpecArgs(
-                selector=labels,
-                ports=[kubernetes.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
-            ),
-            opts=child,
-        )
-        hostname = f"{args.service}.{args.domain}"
-        route = kubernetes.apiextensions.CustomResource(
-            f"{name}-route",
-            api_version="gateway.networking.k8s.io/v1",
-            kind="HTTPRoute",
-            metadata=metadata(),
-            spec={
-                "parentRefs": [{"name": args.gateway, "namespace": args.gateway_namespace}],
-                "hostnames": [hostname],
-                "rules": [
-                    {
-                        # The server's own pages (/docs, /metrics, /schema) stay inside.
-                        "matches": [{"path": {"type": "PathPrefix", "value": "/v1/"}}],
-                        "backendRefs": [{"name": service.metadata.name, "port": 80}],
-                        "timeouts": {"request": f"{REQUEST_TIMEOUT_SECONDS}s"},
-                    }
-                ],
-            },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
-        )
-        self.hostname = pulumi.Output.all(route.urn, budget.urn).apply(lambda _: hostname)
+        after = pulumi.ResourceOptions(parent=self, depends_on=[deployment])
+        way = [] if args.released else _way(name, args, metadata(), child, after)
+        self.hostname = pulumi.Output.all(deployment.urn, budget.urn, *way).apply(lambda _: _hostname(args))
         self.register_outputs({"hostname": self.hostname})
 
 
-def _from_gateway(
-    labels: dict[str, str], args: ServingArgs
-) -> kubernetes.networking.v1.NetworkPolicySpecArgs:
-    """Allow what comes from the gateway's and the scrapers' namespace; out, only the way to AWS.
+def _own_labels(args: ServingArgs) -> dict[str, str]:
+    return {"app.kubernetes.io/name": args.service, "app.kubernetes.io/part-of": "plinth"}
 
-    A policy cannot name an AWS service: the subnets have no way to the internet, so what can be reached on
-    port 443 are the endpoints of the VPC. The agent of Pod Identity answers at a link-local address.
-    """
-    return kubernetes.networking.v1.NetworkPolicySpecArgs(
-        pod_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels),
-        policy_types=["Ingress", "Egress"],
-        ingress=[
-            kubernetes.networking.v1.NetworkPolicyIngressRuleArgs(
-                # Metrics lie on the same port; whoever fetches them has no token, and so gets no decision.
-                from_=[
-                    kubernetes.networking.v1.NetworkPolicyPeerArgs(
-                        namespace_selector=kubernetes.meta.v1.LabelSelectorArgs(
-                            match_labels={"kubernetes.io/metadata.name": namespace}
-                        )
-                    )
-                    for namespace in (args.gateway_namespace, args.scraped_from)
-                ],
-                ports=[kubernetes.networking.v1.NetworkPolicyPortArgs(port=PORT, protocol="TCP")],
-            )
-        ],
-        egress=[
-            _to("0.0.0.0/0", 443, "TCP"),
-            _to(POD_IDENTITY_AGENT, 80, "TCP"),
-            kubernetes.networking.v1.NetworkPolicyEgressRuleArgs(
-                to=[
-                    kubernetes.networking.v1.NetworkPolicyPeerArgs(
-                        namespace_selector=kubernetes.meta.v1.LabelSelectorArgs(
-                            match_labels={"kubernetes.io/metadata.name": "kube-system"}
-                        )
-                    )
-                ],
-                ports=[
-                    kubernetes.networking.v1.NetworkPolicyPortArgs(port=53, protocol=protocol)
-                    for protocol in ("UDP", "TCP")
-                ],
-            ),
-        ],
+
+def _hostname(args: ServingArgs) -> str:
+    return f"{args.service}.{args.domain}"
+
+
+def _way(
+    name: str,
+    args: ServingArgs,
+    meta: kubernetes.meta.v1.ObjectMetaArgs,
+    child: pulumi.ResourceOptions,
+    after: pulumi.ResourceOptions,
+) -> list[pulumi.Output[str]]:
+    """Place the Service and, after the pods, the route; return what is known when it stands."""
+    service = kubernetes.core.v1.Service(
+        f"{name}-service",
+        metadata=meta,
+        spec=kubernetes.core.v1.ServiceSpecArgs(
+            selector=_own_labels(args),
+            ports=[kubernetes.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
+        ),
+        opts=child,
     )
-
-
-def _to(cidr: str, port: int, protocol: str) -> kubernetes.networking.v1.NetworkPolicyEgressRuleArgs:
-    return kubernetes.networking.v1.NetworkPolicyEgressRuleArgs(
-        to=[
-            kubernetes.networking.v1.NetworkPolicyPeerArgs(
-                ip_block=kubernetes.networking.v1.IPBlockArgs(cidr=cidr)
-            )
-        ],
-        ports=[kubernetes.networking.v1.NetworkPolicyPortArgs(port=port, protocol=protocol)],
+    route = kubernetes.apiextensions.CustomResource(
+        f"{name}-route",
+        api_version="gateway.networking.k8s.io/v1",
+        kind="HTTPRoute",
+        metadata=meta,
+        spec={
+            "parentRefs": [{"name": args.gateway, "namespace": args.gateway_namespace}],
+            "hostnames": [_hostname(args)],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": ROUTED_PATHS}}],
+                    "backendRefs": [{"name": service.metadata.name, "port": 80}],
+                    "timeouts": {"request": f"{REQUEST_TIMEOUT_SECONDS}s"},
+                }
+            ],
+        },
+        opts=after,
     )
+    return [route.urn]
 
 
 def _pod(

@@ -25,6 +25,24 @@ PROBE_TIMEOUT = 3.0
 LAPTOP = "plinth-laptop"
 """The runner's node."""
 
+NAMES = (
+    "aws",
+    "etcd",
+    "apiserver",
+    "controller-manager",
+    "scheduler",
+    "nodes",
+    "runner",
+    "gateway",
+    "envoy",
+    "monitor",
+    "prometheus",
+    "alertmanager",
+    "operations",
+    "flagger",
+)
+"""Every part, in the order of :func:`catalogue`."""
+
 _PASSED_ON = ("HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "XDG_CACHE_HOME", "PLINTH_CACHE")
 """What a part sees of the user's environment: nothing in it can hold a credential or an address."""
 
@@ -75,6 +93,7 @@ def platform_of(site: Site) -> Platform:
 def catalogue(site: Site) -> list[Part]:
     """Return every part, in an order in which they can be started."""
     from infra.local.monitor import parts as watching  # noqa: PLC0415 - its parts are made of this module's
+    from infra.local.rollout import parts as releasing  # noqa: PLC0415 - the same
 
     base = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     base |= {
@@ -188,6 +207,7 @@ def catalogue(site: Site) -> list[Part]:
             env=base,
         ),
         *watching.parts(site, base=base, isolated=isolated, module=module),
+        *releasing.parts(site, base=base),
     ]
 
 

@@ -26,6 +26,11 @@ OPERATIONS = (
     "plinth_service_pods_ready",
     "plinth_service_pods_updated",
     "plinth_service_pods_wanted",
+    "plinth_shadow_disagreement_share",
+    "plinth_shadow_failed_share",
+    "plinth_shadow_pairs",
+    "plinth_shadow_score_distance",
+    "plinth_shadow_slow_share",
 )
 """Told by the operations exporter."""
 

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from infra.errors import PlinthError
+from infra.operations import gates, releases
 from infra.operations.exporter import Exporter, serve
 from infra.operations.readings import readings
 
@@ -29,10 +30,18 @@ for number in (signal.SIGTERM, signal.SIGINT):
 host, _, port = options.listen.rpartition(":")
 try:
     exporter = Exporter(readings(options.stack, options.kubeconfig, options.certificates))
+    sources = releases.sources(options.stack, options.kubeconfig)
 except PlinthError as error:
     print(error, file=sys.stderr)
     sys.exit(int(error.code))
-server = serve(exporter, host, int(port))
+sources.shadows.start()
+server = serve(
+    exporter,
+    host,
+    int(port),
+    lambda gate, service: gates.answer(sources, gate, service),
+    sources.shadows.samples,
+)
 while not ended.is_set():
     exporter.look()
     ended.wait(LOOK_SECONDS)

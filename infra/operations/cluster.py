@@ -17,6 +17,7 @@ from infra.operations.samples import Sample
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 INSIDE = "https://kubernetes.default.svc"
 SERVICES = "/apis/apps/v1/namespaces/serving/deployments"
+PODS = "/api/v1/namespaces/serving/pods"
 ANSWER_SECONDS = 10.0
 DIGEST, EXPIRES = "plinth.dev/model-digest", "plinth.dev/contract-expires"
 
@@ -52,7 +53,18 @@ class Cluster:
 
     def deployments(self) -> list[dict[str, Any]]:
         """Return the deployments of services."""
-        request = urllib.request.Request(self._server + SERVICES)  # noqa: S310 - a fixed https address
+        return list(self._get(SERVICES)["items"])
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Return the pods of services."""
+        return list(self._get(PODS)["items"])
+
+    def deployment(self, service: str) -> dict[str, Any]:
+        """Return the deployment of one service."""
+        return self._get(f"{SERVICES}/{service}")
+
+    def _get(self, path: str) -> dict[str, Any]:
+        request = urllib.request.Request(self._server + path)  # noqa: S310 - a fixed https address
         if self._token:
             # Read each time: the kubelet renews it.
             request.add_header("Authorization", f"Bearer {self._token.read_text(encoding='utf-8').strip()}")
@@ -60,7 +72,7 @@ class Cluster:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._context)
         )
         with opener.open(request, timeout=ANSWER_SECONDS) as reply:
-            return list(json.load(reply)["items"])
+            return dict(json.load(reply))
 
 
 def pods(deployments: list[dict[str, Any]]) -> Iterator[Sample]:

@@ -1,6 +1,7 @@
 """Rounds of readings, and the page that shows the latest."""
 
 import http.client
+import json
 import logging
 import threading
 import time
@@ -12,6 +13,10 @@ from infra.operations.samples import Sample, exposition
 logger = logging.getLogger(__name__)
 
 Reading = Callable[[], Iterable[Sample]]
+Ask = Callable[[str, str], tuple[int, str]]
+GATES = "/gates/"
+GATE_BYTES = 1 << 16
+"""Largest question: Flagger's has under one KiB."""
 
 
 class Exporter:
@@ -60,15 +65,44 @@ class Exporter:
         self._text = exposition(samples)
 
 
-def serve(exporter: Exporter, host: str, port: int) -> ThreadingHTTPServer:
-    """Serve ``/metrics`` and ``/livez`` in a thread."""
+def serve(exporter: Exporter, host: str, port: int, ask: Ask, live: Reading) -> ThreadingHTTPServer:
+    """Serve ``/metrics``, ``/livez`` and the gates of releases in a thread.
+
+    Args:
+        exporter: Whose latest readings are shown.
+        host: Where to listen.
+        port: Of the page.
+        ask: Asks a gate about a service; returns the status and the reason.
+        live: Samples that are read anew for each scrape, since releases wait for them.
+    """
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            known = {"/metrics": exporter.text, "/livez": "ok\n"}
-            text = known.get(self.path.partition("?")[0])
-            body = (text if text is not None else "not found\n").encode()
-            self.send_response(http.client.OK if text is not None else http.client.NOT_FOUND)
+            path = self.path.partition("?")[0]
+            if path == "/metrics":
+                self._send(http.client.OK, exporter.text + exposition(live()))
+            elif path == "/livez":
+                self._send(http.client.OK, "ok\n")
+            else:
+                self._send(http.client.NOT_FOUND, "not found\n")
+
+        def do_POST(self) -> None:
+            gate = self.path.removeprefix(GATES)
+            length = int(self.headers.get("content-length") or 0)
+            if gate == self.path or length > GATE_BYTES:
+                self._send(http.client.NOT_FOUND, "not found\n")
+                return
+            try:
+                service = str(json.loads(self.rfile.read(length))["name"])
+                status, reason = ask(gate, service)
+            except Exception as error:  # noqa: BLE001 - who cannot find out says no
+                status, reason = http.client.FORBIDDEN, f"the gate cannot tell: {type(error).__name__}"
+            logger.info("gate %s: %d %s", gate, status, reason)
+            self._send(status, reason)
+
+        def _send(self, status: int, text: str) -> None:
+            body = text.encode()
+            self.send_response(status)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

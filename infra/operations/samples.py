@@ -19,6 +19,11 @@ HELP = {
     "plinth_certificate_expires_timestamp_seconds": "When a certificate ends, in seconds since 1970.",
     "plinth_fairness_ratio": "Worst group's rate against the best, in the running model's record.",
     "plinth_fairness_limit": "What the contract allows of it at least.",
+    "plinth_shadow_pairs": "Answers of a candidate that were compared with those that users got.",
+    "plinth_shadow_disagreement_share": "Share of other outcomes among them, three standard errors lower.",
+    "plinth_shadow_failed_share": "Share in which only the candidate failed, three standard errors lower.",
+    "plinth_shadow_slow_share": "Share in which only the candidate was slow, three standard errors lower.",
+    "plinth_shadow_score_distance": "Mean distance of the probabilities of both.",
     "plinth_operations_read_ok": "1 when a reading succeeded the last time, else 0.",
     "plinth_operations_read_timestamp_seconds": "When a reading last succeeded, in seconds since 1970.",
 }

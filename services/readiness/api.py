@@ -24,6 +24,7 @@ from services.readiness.online_features import UnknownSubjectError
 from services.readiness.randomness import random_hex
 from services.readiness.refusals import Refusal, named_problems, parse_body
 from services.readiness.security import RateLimit, TokenRefusedError, Tokens
+from services.readiness.shadow import Recent, is_shadow
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -88,6 +89,7 @@ class Api:
         self._make = endpoints
         self._made: Endpoints | None = None
         self._in_progress = 0
+        self.recent = Recent()
 
     @property
     def endpoints(self) -> Endpoints:
@@ -106,6 +108,7 @@ class Api:
         request = given if _REQUEST_ID.fullmatch(given) else random_hex(REQUEST_ID_BYTES)
         self._in_progress += 1
         started = time.perf_counter()
+        shadow = is_shadow(headers)
         running = metrics.child(metrics.IN_PROGRESS, self.service)
         running.inc()
         try:
@@ -113,18 +116,25 @@ class Api:
         except Refusal as refusal:
             status, content, extra = self._refused(refusal, request)
         except UnavailableError as error:
-            metrics.UNAVAILABLE.labels(self.service, error.trouble).inc()
+            if not shadow:
+                metrics.UNAVAILABLE.labels(self.service, error.trouble).inc()
             status, content, extra = self._refused(_unavailable(error), request)
         except Exception as error:  # noqa: BLE001 - the last resort; a traceback could show what was sent
-            metrics.UNDESIGNED.labels(self.service).inc()
+            if not shadow:
+                metrics.UNDESIGNED.labels(self.service).inc()
             place = _place(error)
             logger.error("Undesigned error in request %s: %s at %s", request, type(error).__name__, place)  # noqa: TRY400
             status, content, extra = 500, _body("This is a defect of the service.", "defect", request), {}
         finally:
             self._in_progress -= 1
             running.dec()
-        metrics.child(metrics.REQUESTS, self.service, str(status)).inc()
-        metrics.child(metrics.REQUEST_SECONDS, self.service).observe(time.perf_counter() - started)
+        took = time.perf_counter() - started
+        self.recent.add(request=request, shadow=shadow, status=status, content=content, seconds=took)
+        if shadow:
+            metrics.child(metrics.SHADOW_REQUESTS, self.service, str(status)).inc()
+        else:
+            metrics.child(metrics.REQUESTS, self.service, str(status)).inc()
+            metrics.child(metrics.REQUEST_SECONDS, self.service).observe(took)
         body = to_json(content)
         lines = [
             (b"content-type", b"application/json"),
@@ -166,7 +176,13 @@ class Api:
     async def _decide(self, headers: dict[bytes, bytes], receive: "Receive", request: str) -> dict[str, Any]:
         ends = self.endpoints
         caller, asked, decisions = await self._asked(headers, receive, ends.schema)
-        return await decisions.decide(ends.encode(asked), ends.redact(asked), caller=caller, request=request)
+        return await decisions.decide(
+            ends.encode(asked),
+            ends.redact(asked),
+            caller=caller,
+            request=request,
+            shadow=is_shadow(headers),
+        )
 
     async def _decide_known(
         self, headers: dict[bytes, bytes], receive: "Receive", request: str
@@ -182,10 +198,12 @@ class Api:
             raise Refusal(404, "unknown_subject", "The feature store knows nobody of this name.") from None
         except FeaturesAwayError:
             return await decisions.decide_without(
-                "features_unavailable", given, caller=caller, request=request
+                "features_unavailable", given, caller=caller, request=request, shadow=is_shadow(headers)
             )
         given |= ends.redact(found)
-        return await decisions.decide(ends.encode(found), given, caller=caller, request=request)
+        return await decisions.decide(
+            ends.encode(found), given, caller=caller, request=request, shadow=is_shadow(headers)
+        )
 
     async def _asked(
         self, headers: dict[bytes, bytes], receive: "Receive", schema: type[BaseModel]

@@ -140,6 +140,20 @@ class Review(Part):
     queue_at_most: Annotated[int, Field(ge=1, description="Waiting cases above which the queue is full.")]
 
 
+class Shadow(Part):
+    """What a new version must show on copies of live requests before a user gets its answers."""
+
+    smallest_comparison: Annotated[
+        int, Field(ge=20, le=100_000, description="Compared answers before which nothing is allowed.")
+    ] = 100
+    disagreement_share_at_most: Annotated[
+        Share, Field(description="Share of answers whose outcome may differ from the version in service.")
+    ] = 0.05
+    score_distance_at_most: Annotated[
+        Share, Field(description="Mean distance of the probabilities that stand for the answers.")
+    ] = 0.05
+
+
 class DriftLimit(Limit):
     """How far live data may move from the training data."""
 
@@ -252,6 +266,7 @@ class Contract(Part):
     out_of_distribution: OutOfDistribution
     fallback: Annotated[list[Rung], Field(min_length=1, description="What is answered when things go wrong.")]
     review: Review
+    shadow: Shadow = Shadow()
     drift: Annotated[list[DriftLimit], Field(min_length=1)]
     fairness: list[FairnessLimit]
     no_fairness_because: Annotated[str, Field(description="Why there are no fairness limits.")] = ""

@@ -135,7 +135,7 @@ class Decisions:
         self.ladder.engine.close()
 
     async def decide(
-        self, row: list[float], given: dict[str, Any], *, caller: str, request: str
+        self, row: list[float], given: dict[str, Any], *, caller: str, request: str, shadow: bool = False
     ) -> dict[str, Any]:
         """Return the answer to one request, once its record is on disk.
 
@@ -144,16 +144,19 @@ class Decisions:
             given: The input as the log may hold it.
             caller: Who asked.
             request: The request's id.
+            shadow: Whether nobody will see the answer; it is logged as such and asks no person.
 
         Raises:
             UnavailableError: There is no decision, and the contract says that there shall be none.
         """
         started = time.perf_counter()
         found = await self.ladder.assess(row)
-        return await self._settle(found, given, caller=caller, request=request, started=started)
+        return await self._settle(
+            found, given, caller=caller, request=request, started=started, shadow=shadow
+        )
 
     async def decide_without(
-        self, fault: Trouble, given: dict[str, Any], *, caller: str, request: str
+        self, fault: Trouble, given: dict[str, Any], *, caller: str, request: str, shadow: bool = False
     ) -> dict[str, Any]:
         """Return the contract's answer to a request whose inputs could not be had, once it is on disk.
 
@@ -162,22 +165,33 @@ class Decisions:
             given: The request as the log may hold it.
             caller: Who asked.
             request: The request's id.
+            shadow: Whether nobody will see the answer.
 
         Raises:
             UnavailableError: The contract says that there shall be no decision.
         """
         found = Assessment(rung="none", troubles=(fault,))
-        return await self._settle(found, given, caller=caller, request=request, started=time.perf_counter())
+        return await self._settle(
+            found, given, caller=caller, request=request, started=time.perf_counter(), shadow=shadow
+        )
 
     async def _settle(
-        self, found: Assessment, given: dict[str, Any], *, caller: str, request: str, started: float
+        self,
+        found: Assessment,
+        given: dict[str, Any],
+        *,
+        caller: str,
+        request: str,
+        started: float,
+        shadow: bool,
     ) -> dict[str, Any]:
         """Conclude, log, then answer."""
         outcome, reasons, troubles = self._conclude(found)
-        for trouble in troubles:
+        for trouble in () if shadow else troubles:
             metrics.child(metrics.TROUBLES, self.service.name, trouble).inc()
         identity = decision_id()
-        review = self._review(outcome, reasons, identity)
+        # Nobody acts on a shadow's answer, so there is nothing for a person to look at.
+        review = None if shadow else self._review(outcome, reasons, identity)
         if review and self.reviews and self.reviews.full:
             raise UnavailableError("review_queue_full")
         record = {
@@ -200,12 +214,14 @@ class Decisions:
             },
             "review": review,
             "latency_ms": round((time.perf_counter() - started) * 1000, 3),
+            **({"shadow": True} if shadow else {}),
         }
         await self._write(record)
         case = from_record(self.service.name, record)
         if case and self.reviews:
             self.reviews.ask(case)
-        self._count(found, outcome, review)
+        if not shadow:
+            self._count(found, outcome, review)
         return answer_of(record)
 
     def _conclude(self, found: Assessment) -> tuple[str, list[str], list[Trouble]]:

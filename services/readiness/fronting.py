@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import bentoml
 from _bentoml_sdk import Service  # type: ignore[import-untyped]  # ships no types
+from pydantic_core import to_json
 
 from services.readiness.hosting import BENTO, PAGES, Process, schema_shown
+from services.readiness.shadow import PAGE, Recent
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,12 +32,13 @@ class Front:
     Args:
         api: The service's API.
         behind: BentoML's application.
+        recent: The latest answers, for those who compare versions.
         all_pages: Whether all of BentoML's pages are shown.
     """
 
-    def __init__(self, api: "ASGIApp", behind: "ASGIApp", *, all_pages: bool) -> None:
-        """Keep both."""
-        self._api, self._behind, self._all = api, behind, all_pages
+    def __init__(self, api: "ASGIApp", behind: "ASGIApp", *, recent: Recent, all_pages: bool) -> None:
+        """Keep them."""
+        self._api, self._behind, self._recent, self._all = api, behind, recent, all_pages
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass the request on, or answer 404."""
@@ -44,12 +47,20 @@ class Front:
             if path.startswith(API_PREFIX):
                 await self._api(scope, receive, send)
                 return
+            if path == PAGE:
+                body = to_json(self._recent.page(scope.get("query_string", b"").decode("latin-1")))
+                await _send(send, 200, body)
+                return
             if not self._all and path not in PAGES:
-                lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(NOT_FOUND))]
-                await send({"type": "http.response.start", "status": 404, "headers": lines})
-                await send({"type": "http.response.body", "body": NOT_FOUND})
+                await _send(send, 404, NOT_FOUND)
                 return
         await self._behind(scope, receive, send)
+
+
+async def _send(send: "Send", status: int, body: bytes) -> None:
+    lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Fronted(Service[Any]):  # type: ignore[misc]  # the same
@@ -60,7 +71,7 @@ class Fronted(Service[Any]):  # type: ignore[misc]  # the same
     def to_asgi(self, is_main: bool = True) -> Any:  # noqa: FBT001, FBT002 - BentoML's signature
         """Return the application that a worker serves."""
         ((api, _, _),) = self.mount_apps
-        return Front(api, super().to_asgi(is_main), all_pages=schema_shown())
+        return Front(api, super().to_asgi(is_main), recent=api.recent, all_pages=schema_shown())
 
 
 def fronted(process: Process) -> Callable[[type], Any]:

@@ -81,6 +81,9 @@ REQUESTS = Counter("plinth_requests", "Requests answered, by status.", ["service
 REQUEST_SECONDS = Histogram(
     "plinth_request_seconds", "From a request's head to its answer.", ["service"], buckets=SECONDS_BUCKETS
 )
+SHADOW_REQUESTS = Counter(
+    "plinth_shadow_requests", "Copies of requests answered in shadow, by status.", ["service", "status"]
+)
 IN_PROGRESS = Gauge(
     "plinth_requests_in_progress", "Requests in progress.", ["service"], multiprocess_mode="livesum"
 )

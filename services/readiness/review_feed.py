@@ -84,7 +84,7 @@ class ReviewFeed:
 def from_record(service: str, body: dict[str, Any]) -> Case | None:
     """Return the case that a decision's record asks for, or None."""
     reason = body.get("review")
-    if body.get("kind") != "decision" or not reason:
+    if body.get("kind") != "decision" or not reason or body.get("shadow"):
         return None
     return Case(
         decision=body["id"],

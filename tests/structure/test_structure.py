@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "infra/settings.py": {
         "infra.errors", "infra.gpu_checks", "infra.mistakes", "infra.naming", "infra.settings_base",
         "infra.settings_checks", "infra.settings_foundation", "infra.settings_monitoring",
-        "infra.settings_operations",
+        "infra.settings_operations", "infra.settings_rollout",
         "infra.settings_sources", "infra.settings_tokens",
     },
     "infra/settings_sources.py": {"infra.errors"},
@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "infra/settings_foundation.py": {"infra.settings_base"},
     "infra/settings_operations.py": {"infra.settings_base"},
     "infra/settings_monitoring.py": {"infra.settings_base"},
+    "infra/settings_rollout.py": {"infra.settings_base"},
     "infra/wiring": {
         "infra.components", "infra.gpu_checks", "infra.gpu_instances", "infra.iam",
         "infra.mig_setup", "infra.naming",
@@ -51,14 +52,26 @@ MAY_IMPORT = {
         "infra.monitoring", "infra.policy_settings", "infra.watch_pods",
         "policies.admission",
     },
+    # A service without a contract cannot be released, which settings cannot know.
+    "infra/wiring/releases.py": {
+        "infra.components", "infra.errors", "infra.iam", "infra.naming", "infra.rollout", "infra.settings",
+        "infra.watch_pods", "infra.wiring",
+    },
+    "infra/components/release.py": {"infra.naming", "infra.rollout", "services.readiness.contract"},
+    # What a candidate must hold comes from contracts and from what services export.
+    "infra/rollout": {
+        "infra.rollout", "services.readiness.contract", "services.readiness.metrics",
+        "services.readiness.shadow",
+    },
     # What a service shows in the cluster is its readiness contract, which lies with the service.
     "infra/wiring/readiness.py": {"infra.local.paths", "infra.naming", "services.readiness"},
     "infra/components": {
         "infra.autoscaler_pod", "infra.iam", "infra.naming", "infra.network_plan", "infra.node_daemon",
-        "infra.watch_pods",
+        "infra.serving_traffic", "infra.watch_pods",
     },
     "infra/autoscaler_pod.py": {"infra.node_daemon"},
     "infra/watch_pods.py": {"infra.node_daemon"},
+    "infra/serving_traffic.py": set(),
     "infra/monitoring/exported.py": {"services.readiness"},
     # Rules are made from contracts, and measured against what services export.
     "infra/monitoring": {

@@ -41,6 +41,7 @@ IDENTITIES = {
     "runner": Identity("plinth:runner", "plinth:platform"),
     "gateway": Identity("plinth:gateway", "plinth:platform"),
     "monitor": Identity("plinth:monitor", "plinth:platform"),
+    "rollout": Identity("plinth:rollout", "plinth:platform"),
 }
 """Client certificates, by the file name under ``pki``."""
 

@@ -1,4 +1,4 @@
-"""What a cluster holds before anybody uses it: rights of the platform's parts, Gateway API definitions."""
+"""What a cluster holds before anybody uses it: rights of the platform's parts, and definitions."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ ESTABLISH_SECONDS = 30
 """Seconds until a new definition is served; the API server takes about one."""
 
 _RBAC = "rbac.authorization.k8s.io"
-_PARTS_WITH_RIGHTS = ("nodes", "runner", "gateway", "monitor")
+_PARTS_WITH_RIGHTS = ("nodes", "runner", "gateway", "monitor", "rollout")
 """Each brings its ClusterRole ``plinth:<part>`` in a file ``rbac.yaml`` of its package or, for the
 nodes, in ``nodes_rbac.yaml``; the binding to the user of the same name is made here."""
 OWN_RIGHTS = frozenset({ADMIN_GROUP, *(f"plinth:{part}" for part in _PARTS_WITH_RIGHTS)})
@@ -50,7 +50,8 @@ def manifests(site: Site) -> list[dict[str, Any]]:
         file = folder / "nodes_rbac.yaml" if part == "nodes" else folder / part / "rbac.yaml"
         found += [document for document in yaml.safe_load_all(file.read_text()) if document]
         found.append(_binding(f"plinth:{part}", f"plinth:{part}", "User", f"plinth:{part}"))
-    for file in sorted(site.tools["gateway-api-crds"].glob("*.yaml")):
+    folders = (site.tools["gateway-api-crds"], site.tools["flagger-crds"])
+    for file in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
         # The C loader: these definitions are 700 KB of YAML, which takes seconds in pure Python.
         found += [document for document in yaml.load_all(file.read_text(), yaml.CSafeLoader) if document]
     return found

@@ -92,9 +92,9 @@ def _filters(
                 mirrors.append(
                     {
                         "cluster": name,
+                        # Its host name gets Envoy's suffix: by that a service knows a copy, which must
+                        # have no effects (services/readiness/shadow.py).
                         "runtime_fraction": {"default_value": _fraction(mirror)},
-                        # The shadow must see the request that the primary sees.
-                        "disable_shadow_host_suffix_append": True,
                     }
                 )
         elif kind in ("RequestHeaderModifier", "ResponseHeaderModifier"):

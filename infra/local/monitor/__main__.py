@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from infra.local.control_plane.kube_api import KubeApi
-from infra.local.monitor import translate
+from infra.local.monitor import NAMESPACE, translate
 from infra.local.monitor.loop import Sources, run, serve_pages
+from infra.local.rollout import names
 from infra.local.supervisor.layout import Site
 
 parser = argparse.ArgumentParser(prog="python -m infra.local.monitor", description=__doc__)
@@ -23,6 +24,11 @@ def at(name: str) -> str:
 
 
 serve_pages(site.ports["monitor"], site.monitoring)
+# Flagger asks Prometheus and the gates by their Services' names.
+names.serve(
+    site.ports["names"],
+    {f"{name}.{NAMESPACE}": site.ports[name] for name in ("prometheus", "operations")},
+)
 client = site.pki / "client-monitor"
 with contextlib.suppress(KeyboardInterrupt):
     run(

@@ -20,10 +20,10 @@ from infra.local.supervisor.status import Platform
 
 SUPERVISOR_SECONDS = 30.0
 """Seconds until the supervisor has written its first status; it takes half a second on idle cores."""
-PROGRAMS = ("kube", "etcd", "kwok", "prometheus", "alertmanager")
-FILES = ("gateway-api-crds", "kwok-stages")
+PROGRAMS = ("kube", "etcd", "kwok", "prometheus", "alertmanager", "flagger")
+FILES = ("gateway-api-crds", "flagger-crds", "kwok-stages")
 """What the platform needs of the toolchain."""
-TOOLCHAIN_PARTS = ("kube", "monitoring")
+TOOLCHAIN_PARTS = ("kube", "monitoring", "rollout")
 """The parts of the toolchain that hold all of them."""
 
 

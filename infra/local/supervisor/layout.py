@@ -23,6 +23,8 @@ PORTS = (
     "alertmanager",
     "monitor",
     "operations",
+    "names",
+    "flagger",
 )
 """Every port of the platform, by the name under which it is remembered."""
 
@@ -35,7 +37,7 @@ class Site:
         home: The clone's folder of state (see ``infra.local.paths.home``).
         ports: A port on 127.0.0.1 for each name in ``PORTS``.
         tools: The program or folder for each name: ``kube``, ``etcd``, ``kwok``, ``prometheus``,
-            ``alertmanager``, ``gateway-api-crds``, ``kwok-stages``.
+            ``alertmanager``, ``flagger``, ``gateway-api-crds``, ``flagger-crds``, ``kwok-stages``.
     """
 
     home: Path

@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.local.toolchain import download, golang
-from infra.local.toolchain.fewer_plugins import MODULE, fewer_plugins
+from infra.local.toolchain.fewer_plugins import MODULE as PROMETHEUS
+from infra.local.toolchain.fewer_plugins import fewer_plugins
+from infra.local.toolchain.fewer_providers import MODULE as FLAGGER
+from infra.local.toolchain.fewer_providers import fewer_providers
 from infra.local.toolchain.filters import FILTERS, Filter
 from infra.local.toolchain.gorunner import GoRunner, failed
 from infra.local.toolchain.progress import Event, Progress
 from infra.local.toolchain.recipe import Build, Copy, Official, Part, Recipes
 
-ALL_FILTERS = FILTERS | {"fewer-plugins": Filter(MODULE, fewer_plugins)}
+ALL_FILTERS = FILTERS | {
+    "fewer-plugins": Filter(PROMETHEUS, fewer_plugins),
+    "fewer-providers": Filter(FLAGGER, fewer_providers),
+}
 
 
 @dataclass

@@ -23,7 +23,7 @@ class Toolchain:
     pulumi_plugins: Path
 
     def bin(self, name: str) -> Path:
-        """Return a program by its name, such as ``pulumi``, ``kube``, ``etcd`` or ``kwok``.
+        """Return a program by its name, such as ``pulumi``, ``kube``, ``etcd``, ``kwok`` or ``flagger``.
 
         Raises:
             PlatformError: No installed part holds it.
@@ -31,7 +31,7 @@ class Toolchain:
         return self._find(Path("bin") / name)
 
     def file(self, name: str) -> Path:
-        """Return a folder of files by its name: ``gateway-api-crds`` or ``kwok-stages``.
+        """Return a folder of files by its name: ``gateway-api-crds``, ``flagger-crds`` or ``kwok-stages``.
 
         Raises:
             PlatformError: No installed part holds it.

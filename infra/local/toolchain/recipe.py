@@ -170,8 +170,8 @@ class Recipes:
                     if path.is_file() and path.name not in ("go.mod", "go.sum")
                 }
             if build.filter:
-                own = "fewer_plugins.py" if build.filter == "fewer-plugins" else "filters.py"
-                files |= set(self.root.glob(own))
+                own = self.root / f"{build.filter.replace('-', '_')}.py"
+                files |= {own} if own.exists() else set(self.root.glob("filters.py"))
         return files
 
 

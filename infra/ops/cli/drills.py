@@ -201,3 +201,39 @@ def drill_gameday(
         screen.out.print(table)
     if not all(row.good for row in rows):
         raise typer.Exit(Exit.FAILED)
+
+
+@drill_app.command("rollout")
+def drill_rollout(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Versions (good, errors, ...) and kills (kill-flagger, ...); all by default."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Release a good version and bad ones under load; kill what decides in the middle of a release.
+
+    Real Flagger, Envoy, Prometheus and BentoML processes; the program's own objects of one service. For each
+    bad version: where it was caught, seconds to detect and to restore, bad answers that users got, requests
+    that the rollout itself failed (goal: 0, and restored within 60 s). Exit code 1 when one did not end as it
+    should. Takes a platform of its own, and about a quarter of an hour for all.
+    """
+    from infra.ops import lock
+    from infra.ops.drills import places
+    from infra.ops.drills.rollout import run
+
+    steps, wanted = Steps(), run.chosen(names or [])
+    with places.own("rollout", here=False), lock.exclusive("drill rollout"), steps.shown():
+        told = run.run(wanted, steps)
+    if as_json:
+        screen.json(told)
+    else:
+        for row in told["rows"]:
+            screen.out.print(
+                f"[{'green' if row['good'] else 'red'}]{row['name']:<16}[/] {row['outcome']:<10}"
+                f"{row['caught_at']:<8} detected {row['seconds_to_detect']} s, restored "
+                f"{row['seconds_to_restore']} s, {row['bad_answers']} bad answers, "
+                f"{row['failed_by_the_rollout']} requests lost"
+            )
+    if not told["good"]:
+        raise typer.Exit(Exit.FAILED)

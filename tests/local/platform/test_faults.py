@@ -14,29 +14,14 @@ import pytest
 
 from infra.errors import PlatformError
 from infra.local import session
+from infra.local.parts import NAMES
 from infra.local.supervisor import processes
 from infra.local.supervisor.layout import Site, instance
 
 pytestmark = pytest.mark.local
 
-PARTS = (
-    "aws",
-    "etcd",
-    "apiserver",
-    "controller-manager",
-    "scheduler",
-    "nodes",
-    "runner",
-    "gateway",
-    "envoy",
-    "monitor",
-    "prometheus",
-    "alertmanager",
-    "operations",
-)
 
-
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", NAMES)
 @pytest.mark.usefixtures("up")
 def test_a_killed_part_comes_back_with_its_state(rig: Any, part: str) -> None:
     before = rig.remember()

@@ -14,27 +14,13 @@ import pytest
 
 from infra.local import isolation, session
 from infra.local.control_plane.kube_api import KubeError
+from infra.local.parts import NAMES
 from infra.local.supervisor import processes
 from infra.local.supervisor.layout import Site
 from infra.local.supervisor.status import Platform
 
 pytestmark = pytest.mark.local
 
-PARTS = (
-    "aws",
-    "etcd",
-    "apiserver",
-    "controller-manager",
-    "scheduler",
-    "nodes",
-    "runner",
-    "gateway",
-    "envoy",
-    "monitor",
-    "prometheus",
-    "alertmanager",
-    "operations",
-)
 CHILD = """
 import boto3, json, sys
 sts = boto3.client("sts").get_caller_identity()
@@ -44,7 +30,7 @@ print(json.dumps({"account": sts["Account"], "key": key}))
 
 
 def test_everything_is_ready(rig: Any, up: Platform) -> None:
-    assert tuple(up.parts) == PARTS
+    assert tuple(up.parts) == NAMES
     assert {part.state for part in up.parts.values()} == {"ready"}
     written = json.loads((rig.home / "local" / "platform.json").read_text())
     assert set(written["endpoints"]) == {"aws_proxy", "kubernetes", "gateway", "prometheus", "alertmanager"}

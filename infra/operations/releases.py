@@ -1,0 +1,40 @@
+"""What the gates of releases look at, in one stack."""
+
+import os
+from pathlib import Path
+
+from infra.operations import cluster
+from infra.operations.gates import Sources
+from infra.operations.shadows import Shadows
+from infra.ops import changes, contracts, emulated
+from infra.ops.releases import releases_file
+from infra.settings_sources import RELEASES_VARIABLE
+from services.readiness import contract_file
+
+
+def sources(stack: str, kubeconfig: Path | None) -> Sources:
+    """Return what the gates of a stack look at.
+
+    Args:
+        stack: Name of the stack.
+        kubeconfig: With which the API server is asked; None in a pod.
+
+    Raises:
+        SettingsError: There is no such stack, or its file has mistakes.
+    """
+    file = emulated.stack_file(stack)
+    kube = cluster.Cluster(kubeconfig)
+    services = changes.stack_settings(file, {}).services
+    promised = {service: contract_file.load(contracts.folder(service)) for service in sorted(services)}
+
+    def objections(service: str, digest: str) -> list[str]:
+        """Ask anew each time: a later preview leaves other evidence, a person another signature."""
+        settings = changes.stack_settings(file, {**os.environ, RELEASES_VARIABLE: str(releases_file(stack))})
+        return list(contracts.standing(service, settings, model_digest=digest).objections)
+
+    return Sources(
+        contracts=promised,
+        shadows=Shadows(kube.pods, promised),
+        target=kube.deployment,
+        objections=objections,
+    )

@@ -1,0 +1,133 @@
+"""What Flagger reads: a Canary for each service, and the metric templates that all of them share. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.rollout.checks import QUERIES, checks
+from services.readiness.contract import Contract
+
+GROUP = "flagger.app/v1beta1"
+PROVIDER = "gatewayapi:v1"
+ROUTES = "gateway.networking.k8s.io"
+PROMETHEUS = "http://prometheus.monitoring:9090"
+GATES = "http://operations.monitoring:9464/gates"
+"""Who is asked, by their Services."""
+GATE_SECONDS = 5
+"""Longest answer of a gate."""
+PORT = 80
+LEAST_INTERVAL_SECONDS = 10
+"""Flagger looks no more often, whatever it is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How a release proceeds.
+
+    Args:
+        weights: Shares of the requests in percent that a candidate gets, one after the other.
+        interval_seconds: Between two looks.
+        failed_checks: Looks at a broken limit until the release is undone.
+        ready_seconds: Until a candidate's pods must be ready.
+    """
+
+    weights: Sequence[int] = (5, 25, 50)
+    interval_seconds: int = 60
+    failed_checks: int = 2
+    ready_seconds: int = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Where requests for a service come in.
+
+    Args:
+        gateway: Name of the gateway.
+        gateway_namespace: Its namespace.
+        hostname: At which the gateway answers for the service.
+        prefix: Paths that are led inside.
+        timeout_seconds: Longest answer.
+    """
+
+    gateway: str
+    gateway_namespace: str
+    hostname: str
+    prefix: str
+    timeout_seconds: int
+
+
+def templates() -> dict[str, dict[str, Any]]:
+    """Return the specification of each metric template by name."""
+    provider = {"type": "prometheus", "address": PROMETHEUS}
+    return {name: {"provider": provider, "query": query} for name, query in QUERIES.items()}
+
+
+def canary(service: str, namespace: str, contract: Contract, route: Route, pace: Pace) -> dict[str, Any]:
+    """Return the specification of a service's Canary.
+
+    Everything that the API server would fill in stands here: Flagger compares what it wants with what it
+    finds, and writes a route anew, weights and all, when they differ.
+
+    Args:
+        service: Name of the Deployment and of the service.
+        namespace: Where both are.
+        contract: What it promised.
+        route: Where requests come in.
+        pace: How fast it goes.
+    """
+    return {
+        "provider": PROVIDER,
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": service},
+        "progressDeadlineSeconds": pace.ready_seconds,
+        "service": {
+            "port": PORT,
+            "targetPort": "http",
+            "gatewayRefs": [
+                {
+                    "group": ROUTES,
+                    "kind": "Gateway",
+                    "name": route.gateway,
+                    "namespace": route.gateway_namespace,
+                }
+            ],
+            "hosts": [route.hostname],
+            "match": [{"uri": {"prefix": route.prefix}}],
+            "timeout": f"{route.timeout_seconds}s",
+            # Copies go to the candidate as long as it has pods: before it gets users, and meanwhile. (With
+            # the Gateway API, Flagger's own `analysis.mirror` has no effect on releases by weight.)
+            "mirror": [
+                {"backendRef": {"group": "", "kind": "Service", "name": f"{service}-canary", "port": PORT}}
+            ],
+        },
+        "analysis": {
+            "interval": f"{pace.interval_seconds}s",
+            "threshold": pace.failed_checks,
+            "stepWeights": list(pace.weights),
+            "metrics": [
+                {
+                    "name": check.name,
+                    "templateRef": {"name": check.name, "namespace": namespace},
+                    "thresholdRange": {"max": check.at_most},
+                    "interval": f"{pace.interval_seconds}s",
+                    **({"templateVariables": dict(check.variables)} if check.variables else {}),
+                }
+                for check in checks(contract)
+            ],
+            "webhooks": gates(contract),
+        },
+    }
+
+
+def gates(contract: Contract) -> list[dict[str, Any]]:
+    """Return who is asked before a release goes on: see ``infra/operations/gates.py``."""
+    kinds: Mapping[str, str] = {
+        "contract": "confirm-rollout",
+        "shadow": "confirm-traffic-increase",
+        "undo": "rollback",
+        # A person lets a service of high risk go to everybody; others go by their evidence.
+        **({"approval": "confirm-promotion"} if contract.risk_class == "high" else {}),
+    }
+    return [
+        {"name": name, "type": kind, "url": f"{GATES}/{name}", "timeout": f"{GATE_SECONDS}s"}
+        for name, kind in kinds.items()
+    ]

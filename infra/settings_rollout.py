@@ -1,0 +1,71 @@
+"""Settings of how a new version of a service comes into service."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from infra.settings_base import IMAGE_PATTERN, Frozen
+
+MOST_PERCENT = 100
+
+
+class RolloutSettings(Frozen):
+    """Who decides about releases, and how fast they go."""
+
+    engine: Annotated[
+        Literal["none", "flagger"],
+        Field(
+            description="`flagger`: shadow, canary and promotion by evidence, or back. `none`: the new "
+            "version replaces the old one pod by pod, held up only by its readiness."
+        ),
+    ] = "none"
+    flagger_image: Annotated[
+        str,
+        Field(
+            pattern=IMAGE_PATTERN + "|^$",
+            description="Flagger 1.44.0 by digest, from a registry that nodes reach; needed with `flagger` "
+            "on AWS. On the local platform the real program runs beside the cluster.",
+        ),
+    ] = ""
+    weights: Annotated[
+        list[int],
+        Field(
+            min_length=1,
+            max_length=20,
+            description="Percent of the requests that a candidate gets, one step after the other; the "
+            "version in service gets the rest.",
+        ),
+    ] = [5, 25, 50]  # noqa: RUF012 - pydantic copies it for each instance
+    interval_seconds: Annotated[
+        int, Field(ge=10, le=3600, description="Seconds between two looks; Flagger looks no more often.")
+    ] = 60
+    failed_checks: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10,
+            description="Looks at a broken limit until a release is undone; two, so that one scrape that "
+            "fails undoes nothing.",
+        ),
+    ] = 2
+    ready_seconds: Annotated[
+        int, Field(ge=20, le=3600, description="Seconds until a candidate's pods must be ready.")
+    ] = 120
+
+
+def mistakes(rollout: RolloutSettings, *, emulated: bool) -> Iterable[str]:
+    """Return what does not fit together, one line for each mistake.
+
+    Args:
+        rollout: The settings.
+        emulated: Whether the stack lives on the local platform.
+    """
+    key = "plinth:rollout"
+    weights = rollout.weights
+    if any(not 0 < weight <= MOST_PERCENT for weight in weights):
+        yield f"{key}.weights: {weights}: each is a share in percent, from 1 to {MOST_PERCENT}"
+    elif sorted(set(weights)) != weights:
+        yield f"{key}.weights: {weights}: each step must give the candidate more than the one before"
+    if rollout.engine == "flagger" and not emulated and not rollout.flagger_image:
+        yield f"{key}.flagger_image: Flagger is to decide, and there is no image of it"
