@@ -32,7 +32,10 @@ class ReleaseArgs:
 
 
 class Release(pulumi.ComponentResource):
-    """A Canary. Flagger makes of it the stable Deployment, three Services and the route, and owns them."""
+    """A Canary, of which Flagger makes the stable Deployment, three Services and the route, and the way of copies.
+
+    Flagger owns what it makes.
+    """
 
     hostname: pulumi.Output[str]
     """Host name at which the gateway answers for the service; known when the Canary is placed."""
@@ -40,6 +43,20 @@ class Release(pulumi.ComponentResource):
     def __init__(self, name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Place it."""
         super().__init__("plinth:release:Release", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        copies = kubernetes.core.v1.Service(
+            f"{name}-shadow",
+            metadata=kubernetes.meta.v1.ObjectMetaArgs(
+                name=objects.shadow_name(args.service), namespace=args.namespace, annotations=FIELD_MANAGER
+            ),
+            spec=kubernetes.core.v1.ServiceSpecArgs(
+                selector={"app.kubernetes.io/name": args.service},
+                ports=[
+                    kubernetes.core.v1.ServicePortArgs(name="http", port=objects.PORT, target_port="http")
+                ],
+            ),
+            opts=child,
+        )
         made = kubernetes.apiextensions.CustomResource(
             name,
             api_version=API,
@@ -52,7 +69,7 @@ class Release(pulumi.ComponentResource):
                     args.service, namespace, args.contract, args.route, args.pace
                 )
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[copies]),
         )
         self.hostname = made.urn.apply(lambda _: args.route.hostname)
         self.register_outputs({"hostname": self.hostname})

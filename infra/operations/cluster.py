@@ -19,6 +19,7 @@ INSIDE = "https://kubernetes.default.svc"
 SERVICES = "/apis/apps/v1/namespaces/serving/deployments"
 PODS = "/api/v1/namespaces/serving/pods"
 ANSWER_SECONDS = 10.0
+PRIMARY = "-primary"
 DIGEST, EXPIRES = "plinth.dev/model-digest", "plinth.dev/contract-expires"
 
 
@@ -75,10 +76,21 @@ class Cluster:
             return dict(json.load(reply))
 
 
+def in_service(deployments: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the deployment whose pods answer users, by service. Pure.
+
+    Where Flagger carries out releases, that is its stable copy; the one of the program is the candidate.
+    """
+    found = {one["metadata"]["name"]: one for one in deployments}
+    for name in [name for name in found if name.endswith(PRIMARY)]:
+        found[name.removesuffix(PRIMARY)] = found.pop(name)
+    return found
+
+
 def pods(deployments: list[dict[str, Any]]) -> Iterator[Sample]:
     """Tell of pods and of when contracts end. Pure."""
-    for one in deployments:
-        labels = {"service": one["metadata"]["name"]}
+    for service, one in in_service(deployments).items():
+        labels = {"service": service}
         status, wanted = one.get("status", {}), one["spec"].get("replicas", 0)
         # Until the controller has seen the newest wish, its counts are of the one before.
         current = status.get("observedGeneration", 0) >= one["metadata"].get("generation", 0)
@@ -99,6 +111,7 @@ def pods(deployments: list[dict[str, Any]]) -> Iterator[Sample]:
 def digests(deployments: list[dict[str, Any]]) -> Mapping[str, str]:
     """Return the digest of the model that each service runs. Pure."""
     found = {
-        one["metadata"]["name"]: one["metadata"].get("annotations", {}).get(DIGEST, "") for one in deployments
+        service: one["metadata"].get("annotations", {}).get(DIGEST, "")
+        for service, one in in_service(deployments).items()
     }
     return {service: digest for service, digest in found.items() if digest}

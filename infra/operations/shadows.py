@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.operations.cluster import PRIMARY
 from infra.operations.samples import Sample
 from infra.rollout.comparison import Comparison, answers_of
 from services.readiness.contract import Contract
@@ -23,7 +24,6 @@ ANSWER_SECONDS = 2.0
 NAME, REVISION = "app.kubernetes.io/name", "pod-template-hash"
 ENDPOINT = "plinth.dev/endpoint"
 """Annotation by which a laptop says where a pod's process listens; in a cluster a pod has an address."""
-PRIMARY = "-primary"
 PORT = 3000
 
 

@@ -56,6 +56,11 @@ class Route:
     timeout_seconds: int
 
 
+def shadow_name(service: str) -> str:
+    """Return the name of the Service through which copies of requests reach a service's candidate."""
+    return f"{service}-shadow"
+
+
 def templates() -> dict[str, dict[str, Any]]:
     """Return the specification of each metric template by name."""
     provider = {"type": "prometheus", "address": PROMETHEUS}
@@ -94,9 +99,10 @@ def canary(service: str, namespace: str, contract: Contract, route: Route, pace:
             "match": [{"uri": {"prefix": route.prefix}}],
             "timeout": f"{route.timeout_seconds}s",
             # Copies go to the candidate as long as it has pods: before it gets users, and meanwhile. (With
-            # the Gateway API, Flagger's own `analysis.mirror` has no effect on releases by weight.)
+            # the Gateway API, Flagger's own `analysis.mirror` has no effect on releases by weight. And a mirror
+            # to its own Service would be taken for that, and the shadow gate left out.)
             "mirror": [
-                {"backendRef": {"group": "", "kind": "Service", "name": f"{service}-canary", "port": PORT}}
+                {"backendRef": {"group": "", "kind": "Service", "name": shadow_name(service), "port": PORT}}
             ],
         },
         "analysis": {

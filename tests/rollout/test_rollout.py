@@ -13,7 +13,7 @@ from infra.errors import SettingsError
 from infra.local.parts import NAMES, catalogue
 from infra.local.rollout.names import target
 from infra.local.supervisor.layout import PORTS, Site
-from infra.operations import gates
+from infra.operations import cluster, gates
 from infra.operations.shadows import Shadows, pods
 from infra.ops import graph
 from infra.ops.drills.rollout import asking, stage
@@ -141,6 +141,7 @@ def test_a_canary_says_all_that_the_api_server_would_fill_in():
     (gateway,) = spec["service"]["gatewayRefs"]
     assert set(gateway) == {"group", "kind", "name", "namespace"}
     (mirror,) = spec["service"]["mirror"]
+    assert mirror["backendRef"]["name"] != "credit-risk-canary"  # Flagger would leave the gates out
     assert set(mirror["backendRef"]) == {"group", "kind", "name", "port"}
     assert {one["type"] for one in spec["analysis"]["webhooks"]} == {
         "confirm-rollout",
@@ -273,3 +274,11 @@ def test_a_process_remembers_so_many_answers_and_no_more():
     for number in range(shadow.KEPT + 5):
         recent.add(request=str(number), shadow=False, status=200, content={}, seconds=0)
     assert len(recent.page("")["answers"]) == shadow.KEPT
+
+
+def test_users_are_answered_by_the_stable_copy_where_there_is_one():
+    def deployment(name: str, digest: str) -> dict[str, Any]:
+        return {"metadata": {"name": name, "annotations": {cluster.DIGEST: digest}}}
+
+    both = [deployment("a", "new"), deployment("a-primary", "old"), deployment("b", "only")]
+    assert cluster.digests(both) == {"a": "old", "b": "only"}

@@ -24,7 +24,7 @@ from infra.ops.drills.rollout.stage import SERVICE, Stage
 
 KILLS = ("flagger", "envoy", "prometheus", "apiserver")
 """Parts that are killed in the middle of a good release."""
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 420.0
 """Longest release, one way or the other."""
 GOAL_SECONDS = 60.0
 """From the first bad answer to the last."""
@@ -48,8 +48,10 @@ class Row:
         because: What Flagger said last before it undid the release.
         story: Phase and weight of the candidate, each with the seconds since the release was asked for.
         seconds: Of the whole release.
-        seconds_to_detect: From the candidate's first answer, to anybody, until the release was undone.
-        seconds_to_restore: From the candidate's first answer until the last bad one, and all weight was back.
+        seconds_to_detect: From the candidate's first answer, to anybody, until the release was undone; from
+            the release itself for one that never answered.
+        seconds_to_restore: From the candidate's first answer until the last bad one, and all weight was back;
+            None for one that never answered.
         users_saw: Requests by what their answers were worth.
         bad_answers: Of users: wrong, slow, or an error of the candidate's own.
         failed_by_the_rollout: Requests without an answer, for which the candidate is not to blame.
@@ -177,9 +179,9 @@ def _one(place: Stage, asking: Asking, trial: Trial, say: Callable[[str], None])
     row.bad_answers = len(bad) if not candidate.good else sum(one.kind == "wrong" for one in bad)
     row.failed_by_the_rollout = sum(one.kind == "failed" for one in found)
     if not candidate.good:
-        first = answered or began
-        row.seconds_to_detect = round(ended - first, 1)
-        row.seconds_to_restore = round(max([ended, *(one.at for one in bad)]) - first, 1)
+        row.seconds_to_detect = round(ended - (answered or began), 1)
+        if answered:
+            row.seconds_to_restore = round(max([ended, *(one.at for one in bad)]) - answered, 1)
         row.caught_at = _stage_of(row.story, answered)
         row.because = _said(place)
         row.users_saw["bad_after_the_end"] = sum(one.at > ended + 1 for one in bad)

@@ -18,6 +18,7 @@ from infra.local.supervisor.layout import Site
 from infra.ops import contracts, emulated, graph, planned, rehearse, releases
 from infra.ops.account import Account
 from infra.ops.console import Steps
+from infra.rollout.objects import shadow_name
 from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
@@ -35,7 +36,7 @@ PACE = {
     "weights": [25, 50],
     "interval_seconds": 10,
     "failed_checks": 2,
-    "ready_seconds": 45,
+    "ready_seconds": 90,
 }
 """The shortest look that Flagger takes; two steps."""
 SCRAPE_SECONDS = 2
@@ -53,6 +54,7 @@ _PLURALS = {
     "Namespace": "namespaces",
     "NetworkPolicy": "networkpolicies",
     "PodDisruptionBudget": "poddisruptionbudgets",
+    "Service": "services",
     "ServiceAccount": "serviceaccounts",
 }
 """What is placed of the service's namespace and of the gateway's."""
@@ -214,7 +216,10 @@ def objects(found: graph.Recorder) -> list[dict[str, Any]]:
 def _needed(manifest: Mapping[str, Any]) -> bool:
     if manifest["kind"] == "NetworkPolicy":
         return False  # nothing enforces one here
-    return manifest["kind"] in ("Gateway", "MetricTemplate") or manifest["metadata"]["name"] == SERVICE
+    return manifest["kind"] in ("Gateway", "MetricTemplate") or manifest["metadata"]["name"] in (
+        SERVICE,
+        shadow_name(SERVICE),
+    )
 
 
 def _whole(value: Any) -> Any:
