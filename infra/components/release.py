@@ -32,10 +32,7 @@ class ReleaseArgs:
 
 
 class Release(pulumi.ComponentResource):
-    """A Canary, of which Flagger makes the stable Deployment, three Services and the route, and the way of copies.
-
-    Flagger owns what it makes.
-    """
+    """A Canary, and the way of copies. Flagger makes stable Deployment, Services and route, and owns them."""
 
     hostname: pulumi.Output[str]
     """Host name at which the gateway answers for the service; known when the Canary is placed."""

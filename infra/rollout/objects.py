@@ -99,8 +99,8 @@ def canary(service: str, namespace: str, contract: Contract, route: Route, pace:
             "match": [{"uri": {"prefix": route.prefix}}],
             "timeout": f"{route.timeout_seconds}s",
             # Copies go to the candidate as long as it has pods: before it gets users, and meanwhile. (With
-            # the Gateway API, Flagger's own `analysis.mirror` has no effect on releases by weight. And a mirror
-            # to its own Service would be taken for that, and the shadow gate left out.)
+            # the Gateway API, Flagger's own `analysis.mirror` has no effect on releases by weight; and a
+            # mirror to its own Service would be taken for that, and the shadow gate left out.)
             "mirror": [
                 {"backendRef": {"group": "", "kind": "Service", "name": shadow_name(service), "port": PORT}}
             ],

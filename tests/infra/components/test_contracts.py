@@ -31,6 +31,8 @@ TOKENS = {
     "RestoreTest": "plinth:recovery:RestoreTest",
     "BackupVault": "plinth:recovery:BackupVault",
     "BucketReplication": "plinth:recovery:BucketReplication",
+    "Release": "plinth:release:Release",
+    "ReleaseChecks": "plinth:release:ReleaseChecks",
     "RequestQueue": "plinth:serving:RequestQueue",
     "SilenceAlarm": "plinth:monitoring:SilenceAlarm",
     "Watcher": "plinth:monitoring:Watcher",

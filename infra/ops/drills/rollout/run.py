@@ -146,29 +146,8 @@ def _one(place: Stage, asking: Asking, trial: Trial, say: Callable[[str], None])
         expected="" if killed else "Succeeded" if candidate.good else "Failed",
     )
     before = place.in_service()
-    began, answered = time.time(), 0.0
-    place.release(image)
-    end = began + LONGEST_SECONDS
-    begun = False
-    while time.time() < end:
-        now = _look(place)
-        if now:
-            phase, weight = now
-            begun = begun or phase not in (*ENDED, "Initialized")
-            if not row.story or row.story[-1][1:] != (phase, weight):
-                row.story.append((round(time.time() - began, 1), phase, weight))
-                say(f"{phase}, {weight} percent")
-            if begun and not answered and _compared(place):
-                answered = time.time()
-            if phase == "WaitingPromotion":
-                _quietly(lambda: place.approve(image))
-            if killed and weight and not row.because:
-                _kill(killed)
-                row.because = f"killed {killed} at {weight} percent"
-            if begun and phase in ENDED:
-                row.outcome = phase
-                break
-        time.sleep(stage.LOOK_SECONDS)
+    began = time.time()
+    answered = _watch(place, trial, row, say)
     ended = time.time()
     stage.until(lambda: place.candidates() == 0, "the candidate's pods have gone")
     time.sleep(AFTER_SECONDS)
@@ -191,6 +170,31 @@ def _one(place: Stage, asking: Asking, trial: Trial, say: Callable[[str], None])
         row.frozen = _look(place) == ("Failed", 0) and place.candidates() == 0
     row.good = _as_it_should_be(row)
     return row
+
+
+def _watch(place: Stage, trial: Trial, row: Row, say: Callable[[str], None]) -> float:
+    """Ask for a version and follow it to its end; return when it first answered, 0 when it never did."""
+    began, answered, begun = time.time(), 0.0, False
+    place.release(trial.image)
+    while time.time() < began + LONGEST_SECONDS and not row.outcome:
+        time.sleep(stage.LOOK_SECONDS)
+        now = _look(place)
+        if now is None:
+            continue
+        phase, weight = now
+        begun = begun or phase not in (*ENDED, "Initialized")
+        if not row.story or row.story[-1][1:] != now:
+            row.story.append((round(time.time() - began, 1), phase, weight))
+            say(f"{phase}, {weight} percent")
+        if begun and not answered and _compared(place):
+            answered = time.time()
+        if phase == "WaitingPromotion":
+            _quietly(lambda: place.approve(trial.image))
+        if trial.killed and weight and not row.because:
+            _kill(trial.killed)
+            row.because = f"killed {trial.killed} at {weight} percent"
+        row.outcome = phase if begun and phase in ENDED else ""
+    return answered
 
 
 def _as_it_should_be(row: Row) -> bool:
