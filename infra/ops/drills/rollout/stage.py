@@ -282,13 +282,13 @@ def _promise(settings: Settings) -> None:
 def _stores(account: Account, found: graph.Recorder) -> None:
     """Make the tables and the bucket that the service reads and writes, with the program's names and keys."""
     client = account.client("dynamodb")
-    for kind, _, given in found.asked:
+    for kind, name, given in found.asked:
         if kind == "aws:dynamodb/table:Table":
             keys = {"HASH": given["hashKey"], "RANGE": given.get("rangeKey")}
             indexes = [
                 {
                     "IndexName": one["name"],
-                    "KeySchema": _schema({"HASH": one["hashKey"], "RANGE": one.get("rangeKey")}),
+                    "KeySchema": _schema({key["keyType"]: key["attributeName"] for key in one["keySchemas"]}),
                     "Projection": {"ProjectionType": one["projectionType"]},
                 }
                 for one in given.get("globalSecondaryIndexes") or []
@@ -303,7 +303,7 @@ def _stores(account: Account, found: graph.Recorder) -> None:
                 KeySchema=_schema(keys),
                 **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
             )
-        elif kind == "aws:s3/bucket:Bucket" and "decisions" in str(given.get("bucket", "")):
+        elif (kind, name) == ("aws:s3/bucket:Bucket", "decisions"):
             account.client("s3").create_bucket(
                 Bucket=given["bucket"],
                 CreateBucketConfiguration={"LocationConstraint": account.region},
