@@ -86,12 +86,15 @@ class ReleaseChecksArgs:
 class ReleaseChecks(pulumi.ComponentResource):
     """The questions that Flagger asks Prometheus about every candidate; limits stand in each Canary."""
 
+    count: pulumi.Output[int]
+    """How many questions there are; known when all are placed."""
+
     def __init__(
         self, name: str, args: ReleaseChecksArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         """Place one metric template for each question."""
         super().__init__("plinth:release:ReleaseChecks", name, None, opts)
-        for check, spec in objects.templates().items():
+        placed = [
             kubernetes.apiextensions.CustomResource(
                 f"{name}-{check}",
                 api_version=API,
@@ -102,4 +105,7 @@ class ReleaseChecks(pulumi.ComponentResource):
                 spec=spec,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-        self.register_outputs({})
+            for check, spec in objects.templates().items()
+        ]
+        self.count = pulumi.Output.all(*(one.urn for one in placed)).apply(len)
+        self.register_outputs({"count": self.count})

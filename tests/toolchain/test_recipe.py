@@ -7,7 +7,7 @@ from infra.local.toolchain.recipe import Recipes, this_platform
 def test_the_committed_list_names_the_parts_that_the_platform_uses():
     parts = Recipes().parts
 
-    assert list(parts) == ["kube", "pulumi", "aws", "kubernetes", "monitoring"]
+    assert list(parts) == ["kube", "pulumi", "aws", "kubernetes", "monitoring", "rollout"]
     assert [build.binary for build in parts["kube"].builds] == ["bin/kube", "bin/etcd", "bin/kwok"]
 
 
