@@ -28,7 +28,7 @@ class Comparison:
 
     Args:
         gone: Resources that only the original had.
-        once: Of these, the ones that the account has once, where the rebuild does not own it.
+        once: What the account has once, which only the one of the two that owns it has.
         new: Resources that only the rebuild has.
         unequal: Resources that both have, to the properties that differ.
         settings: Keys of the settings that differ, to both values.
@@ -56,17 +56,23 @@ def compare(lost: Settings, was: Mapping[str, Any], rebuilt: Settings, now: Mapp
         now: Its checkpoint.
     """
     here, there = statements.place_of(lost), statements.place_of(rebuilt)
-    owner_differs = lost.aws.owns_account and not rebuilt.aws.owns_account
+    owner_differs = lost.aws.owns_account != rebuilt.aws.owns_account
     left_out = ONCE if owner_differs else ()
-    old = resource_graph.graph(was.get("resources") or [], here, once=left_out)
-    new = resource_graph.graph(now.get("resources") or [], there, once=left_out)
-    gone, unequal = sorted(set(old) - set(new)), resource_graph.unequal(old, new, here, there)
+    before, after = was.get("resources") or [], now.get("resources") or []
+    old = resource_graph.graph(before, here, once=left_out, elsewhere=resource_graph.asked(after, there))
+    new = resource_graph.graph(after, there, once=left_out, elsewhere=resource_graph.asked(before, here))
+    gone, added = sorted(set(old) - set(new)), sorted(set(new) - set(old))
+    unequal = resource_graph.unequal(old, new, here, there)
     unequal = {
         name: left for name, rows in unequal.items() if (left := [row for row in rows if row not in DERIVED])
     }
     once: list[str] = []
     if owner_differs:
-        once = [name for name in gone if name.split(" ", 1)[1].startswith(ONCE)]
+        once = [
+            name
+            for name in (gone if lost.aws.owns_account else added)
+            if name.split(" ", 1)[1].startswith(ONCE)
+        ]
         unequal = {
             name: left
             for name, rows in unequal.items()
@@ -75,7 +81,7 @@ def compare(lost: Settings, was: Mapping[str, Any], rebuilt: Settings, now: Mapp
     return Comparison(
         gone=[name for name in gone if name not in once],
         once=once,
-        new=sorted(set(new) - set(old)),
+        new=[name for name in added if name not in once],
         unequal=unequal,
         settings=_settings(_flat(lost, here), _flat(rebuilt, there)),
     )

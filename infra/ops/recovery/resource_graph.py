@@ -63,7 +63,11 @@ def name_of(resource: Resource) -> str:
 
 
 def graph(
-    resources: Sequence[Resource], place: Place | None = None, *, once: tuple[str, ...] = ()
+    resources: Sequence[Resource],
+    place: Place | None = None,
+    *,
+    once: tuple[str, ...] = (),
+    elsewhere: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """Return each resource's name with what it was asked to be.
 
@@ -72,17 +76,25 @@ def graph(
         place: Name and region to leave out, to compare with an environment elsewhere.
         once: Beginnings of the names of resources that the other environment may lack: what they are called
             stands as it is, since there it is no resource's.
+        elsewhere: What the other environment was asked to be (see :func:`asked`): what stands there too was
+            not drawn, whichever resource tells it.
     """
     kept = [one for one in resources if one.get("type") not in UNEQUAL and not one.get("delete")]
-    replace = _replacer([one for one in kept if not _short(one).startswith(once)] if once else kept, kept)
+    drawing = [one for one in kept if not _short(one).startswith(once)] if once else kept
+    replace = _replacer(drawing, kept, lambda value: place is not None and place.without(value) in elsewhere)
     found = {}
     for one in kept:
-        asked = _plain(one.get("inputs") or {}, replace, place)
+        wanted = _plain(one.get("inputs") or {}, replace, place)
         if one.get("parent"):
             parent = str(one["parent"]).rsplit("::", 1)[-1]
-            asked["(parent)"] = place.without(parent) if place else parent
-        found[place.without(name_of(one)) if place else name_of(one)] = asked
+            wanted["(parent)"] = place.without(parent) if place else parent
+        found[place.without(name_of(one)) if place else name_of(one)] = wanted
     return dict(sorted(found.items()))
+
+
+def asked(resources: Sequence[Resource], place: Place) -> frozenset[str]:
+    """Return every text that resources were asked to be, without name and region."""
+    return frozenset(place.without(value) for one in resources for value in _texts(one))
 
 
 def digests(found: Mapping[str, Any]) -> dict[str, str]:
@@ -149,7 +161,9 @@ def _short(resource: Resource) -> str:
     return str(resource["urn"]).rsplit("::", 1)[-1]
 
 
-def _replacer(drawing: Sequence[Resource], asking: Sequence[Resource]) -> Callable[[str], str]:
+def _replacer(
+    drawing: Sequence[Resource], asking: Sequence[Resource], not_drawn: Callable[[str], bool]
+) -> Callable[[str], str]:
     """Return what puts names in the place of values that were drawn by some resources.
 
     A component draws nothing: what it gives was asked for, or stands in a child. What a provider was told
@@ -164,10 +178,10 @@ def _replacer(drawing: Sequence[Resource], asking: Sequence[Resource]) -> Callab
         for path, value in [("id", one.get("id")), *leaves(one.get("outputs") or {})]:
             if isinstance(value, str) and len(value) >= SHORTEST_DRAWN and value not in said:
                 drawn.setdefault(value, f"<{name_of(one)}.{path}>")
-    asked = {value for one in asking for value in _texts(one)}
     # Most of what providers answer stands in no other resource: what nobody uses is not looked for.
-    text = "\0".join(asked)
-    used = sorted((value for value in drawn if value in text), key=len, reverse=True)
+    text = "\0".join({value for one in asking for value in _texts(one)})
+    used = [value for value in drawn if value in text and not not_drawn(value)]
+    used.sort(key=len, reverse=True)
     if not used:
         return lambda value: value
     pattern = re.compile("|".join(re.escape(value) for value in used))

@@ -392,3 +392,28 @@ def test_the_stack_that_takes_the_place_of_local_is_local_elsewhere() -> None:
     here["config"]["plinth:recovery"]["region"] = "eu-north-1"
 
     assert there == here
+
+
+def test_what_an_account_has_once_is_no_difference_in_either_direction(
+    settings: Settings, elsewhere: Settings
+) -> None:
+    def checkpoint(*names: str, stack: str) -> dict[str, Any]:
+        kind = "aws:sns/topic:Topic"
+        urn = "urn:pulumi:{}::plinth::{}::{}"
+        rows = [
+            {"urn": urn.format(stack, kind, name), "type": kind, "inputs": {"name": f"plinth-{stack}-{name}"}}
+            for name in names
+        ]
+        return {"resources": rows}
+
+    owner = checkpoint("alerts", "audit-trail", stack="local")
+    other = checkpoint("alerts", stack="local-dr")
+
+    there = comparison.compare(settings, owner, elsewhere, other)
+    back = comparison.compare(elsewhere, other, settings, owner)
+    broken = comparison.compare(elsewhere, checkpoint("alerts", "more", stack="local-dr"), settings, owner)
+
+    assert there.equal
+    assert back.equal
+    assert there.once == back.once == ["aws:sns/topic:Topic audit-trail"]
+    assert broken.gone == ["aws:sns/topic:Topic more"]

@@ -140,3 +140,22 @@ def test_what_is_the_same_word_for_word_is_equal_whatever_it_looks_like() -> Non
 
     assert resource_graph.unequal(was, now) == {"p": ["path", "zone"]}
     assert resource_graph.unequal(was, now, here, there) == {"p": ["zone"]}
+
+
+def test_what_the_other_environment_was_asked_to_be_was_not_drawn_though_a_resource_tells_it() -> None:
+    here, there = Place(environment="local", region="a-1"), Place(environment="local-dr", region="b-1")
+
+    def rows(environment: str, drawn: str, *, refreshed: bool) -> list[dict[str, Any]]:
+        rule = f"plinth-{environment}-abort-uploads"
+        told = {"lifecycleRules": [{"id": rule}]} if refreshed else {}
+        return [
+            {"urn": _urn("b", "data"), "type": "b", "id": f"{drawn}-bucket", "outputs": told},
+            {"urn": _urn("l", "rules"), "type": "l", "inputs": {"bucket": f"{drawn}-bucket", "rule": rule}},
+        ]
+
+    lost, rebuilt = rows("local", FIRST, refreshed=True), rows("local-dr", SECOND, refreshed=False)
+    was = resource_graph.graph(lost, here, elsewhere=resource_graph.asked(rebuilt, there))
+    now = resource_graph.graph(rebuilt, there, elsewhere=resource_graph.asked(lost, here))
+
+    assert was == now
+    assert was["l rules"] == {"bucket": "<b data.id>", "rule": "plinth-{environment}-abort-uploads"}
