@@ -174,6 +174,15 @@ def test_an_export_that_differs_stops_the_build(built):
         training.compare(built.model, other, features)
 
 
+def test_only_what_32_bits_cannot_place_counts_as_being_on_a_threshold():
+    """Training and export may differ in such an answer; a little beside the threshold they may not."""
+    for border in (training.APPROVE_UP_TO, training.DECLINE_FROM):
+        assert training._on_a_border(border)
+        assert training._on_a_border(float(np.float32(border)))
+        assert not training._on_a_border(border + training.MAX_OUTPUT_DIFFERENCE / 2)
+        assert not training._on_a_border(border - training.MAX_OUTPUT_DIFFERENCE / 2)
+
+
 def test_a_model_below_the_limit_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CANDIDATES", training.CANDIDATES[:1])
     monkeypatch.setattr(training, "MIN_AUC", 0.99)
