@@ -1,6 +1,7 @@
 """Releases one version after the other under constant load, and writes down what happened when."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from infra.local import session
 from infra.local.control_plane.kube_api import KubeError
 from infra.local.images import ImageRef
 from infra.local.supervisor.layout import Site
-from infra.ops.console import Steps
+from infra.ops.console import Steps, screen
 from infra.ops.drills.rollout import candidates, stage
 from infra.ops.drills.rollout.asking import Asking, counted
 from infra.ops.drills.rollout.candidates import BAD, BY_NAME, GOOD, Candidate
@@ -108,6 +109,7 @@ def run(names: Sequence[str], steps: Steps) -> dict[str, Any]:
             with steps.step(name):
                 trial = Trial(candidate=candidate, image=image, killed=killed, watch=name == BAD[0].name)
                 rows.append(_one(place, asking, trial, steps.say))
+            screen.note(json.dumps(asdict(rows[-1])))
     bad = [row for row in rows if row.caught_at]
     return {
         "good": all(row.good for row in rows),
