@@ -259,6 +259,7 @@ def test_every_identity_of_a_part_has_a_role_and_nobody_else_is_an_administrator
         "plinth:runner": "plinth:runner",
         "plinth:gateway": "plinth:gateway",
         "plinth:monitor": "plinth:monitor",
+        "plinth:rollout": "plinth:rollout",
     }
     for role in roles.values():
         for rule in role["rules"]:

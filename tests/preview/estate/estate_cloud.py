@@ -183,6 +183,7 @@ def cluster(case: dict[str, Any], opts: Opts) -> None:
                 feature_keys="[]",
                 decisions_bucket="plinth-small-decisions",
                 review_table="plinth-small-review",
+                stop_table="plinth-small-registry",
             ),
         )
     kubernetes.rbac.v1.Role(
