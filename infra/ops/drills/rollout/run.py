@@ -164,7 +164,7 @@ def _one(place: Stage, asking: Asking, trial: Trial, say: Callable[[str], None])
         if answered:
             row.seconds_to_restore = round(max([ended, *(one.at for one in bad)]) - answered, 1)
         row.caught_at = _stage_of(row.story, answered)
-        row.because = _said(place)
+        row.because = _said(place, in_shadow=row.caught_at == "shadow")
         row.users_saw["bad_after_the_end"] = sum(one.at > ended + 1 for one in bad)
     row.in_service = place.in_service() == (str(image) if row.outcome == "Succeeded" else before)
     if trial.watch:
@@ -245,8 +245,8 @@ def _compared(place: Stage) -> bool:
     return bool(found and float(found[1]) > 0)
 
 
-def _said(place: Stage) -> str:
-    """Return the last reasons that Flagger's and the gates' logs give."""
+def _said(place: Stage, *, in_shadow: bool) -> str:
+    """Return the last reason that Flagger's log gives and, of a release undone in shadow, the gate's."""
     logs = Path(place.platform.files["kubeconfig"]).parent / "logs"
     lines = (logs / "flagger.log").read_text(encoding="utf-8", errors="replace").splitlines()
     told = [
@@ -256,7 +256,7 @@ def _said(place: Stage) -> str:
     ]
     gates = (logs / "operations.log").read_text(encoding="utf-8", errors="replace").splitlines()
     undone = [line.partition("gate undo: 200 ")[2] for line in gates[-40:] if "gate undo: 200 " in line]
-    return "; ".join([*told[-1:], *undone[-1:]])
+    return "; ".join([*told[-1:], *(undone[-1:] if in_shadow else [])])
 
 
 def _kill(part: str) -> None:
