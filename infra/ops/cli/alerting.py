@@ -119,8 +119,7 @@ def drill_alerts(
 
     steps = Steps()
     with lock.exclusive("drill alerts"), steps.shown(), steps.step("alerts"):
-        found = module.drill(only or [], steps.say)
-    module.keep(found, home() / "drills" / "alerts.json")
+        found = module.drill(only or [], steps.say, home() / "drills" / "alerts.json")
     if as_json:
         screen.json(module.as_json(found))
     else:

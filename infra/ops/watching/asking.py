@@ -77,20 +77,21 @@ def query(text: str, *, url: str = "") -> list[dict[str, Any]]:
 
 
 def alerts(name: str | None = None, labels: Mapping[str, str] | None = None) -> list[Alert]:
-    """Return the alerts that fire, as Alertmanager has them; the Watchdog only when it is asked for.
+    """Return the alerts that fire, also those that a graver one hides; the Watchdog only when asked for.
 
     Raises:
         PlatformError: Alertmanager does not answer.
     """
     wanted = {**({"alertname": name} if name else {}), **(labels or {})}
-    return [row for row in firing(wanted) if name or row.name != WATCHDOG]
+    return [row for row in firing(wanted, hidden=True) if name or row.name != WATCHDOG]
 
 
-def firing(labels: Mapping[str, str] | None = None, *, url: str = "") -> list[Alert]:
-    """Return what fires and is neither silenced nor inhibited, the Watchdog too, the urgent first.
+def firing(labels: Mapping[str, str] | None = None, *, hidden: bool = False, url: str = "") -> list[Alert]:
+    """Return what fires and is not silenced, the Watchdog too, the urgent first.
 
     Args:
         labels: Of all of them.
+        hidden: Also what Alertmanager inhibits, since a graver alert of the same service fires.
         url: Address of Alertmanager; empty for :func:`address`.
 
     Raises:
@@ -98,7 +99,11 @@ def firing(labels: Mapping[str, str] | None = None, *, url: str = "") -> list[Al
     """
     filters = [f'{key}="{value}"' for key, value in (labels or {}).items()]
     found = _get(
-        url or address("alertmanager"), "/api/v2/alerts", filter=filters, silenced="false", inhibited="false"
+        url or address("alertmanager"),
+        "/api/v2/alerts",
+        filter=filters,
+        silenced="false",
+        inhibited="true" if hidden else "false",
     )
     rows = [
         Alert(

@@ -83,12 +83,13 @@ def chosen(only: Sequence[str]) -> list[Alert]:
     return [alert for alert in found if not only or alert.name in only]
 
 
-def drill(only: Sequence[str], say: Callable[[str], None]) -> list[Outcome]:
+def drill(only: Sequence[str], say: Callable[[str], None], path: Path) -> list[Outcome]:
     """Drill alerts, one after the other; those whose metrics are fed all at once.
 
     Args:
         only: Names of alerts; all for none.
         say: Told of each step.
+        path: Outcomes are kept in this file as they come: a drill that is cut off was not for nothing.
 
     Raises:
         PlatformError: The platform is not up.
@@ -101,11 +102,13 @@ def drill(only: Sequence[str], say: Callable[[str], None]) -> list[Outcome]:
         ground = _ground(site, platform, more)
         fed = [alert for alert in wanted if alert.cause == "synthetic"]
         found = _fed(fed, site, ground.service, say) if fed else []
+        keep(found, path)
         for alert in wanted:
             if alert.name == WATCHDOG:
                 found.append(_watchdog(alert, ground.service))
             elif alert.cause == "local":
                 found.append(_broken(alert, ground, say))
+            keep(found, path)
     return found
 
 
@@ -233,9 +236,10 @@ def _fed(wanted: list[Alert], site: Site, service: str, say: Callable[[str], Non
                 if number not in detected and _fires(alert):
                     detected[number] = time.monotonic() - begun
             time.sleep(0.5)
-        told = {
-            n: _commands(alert.name, "Diagnose", service) for n, alert in enumerate(wanted) if n in detected
-        }
+        told = {}
+        for number in sorted(detected):
+            say(f"{wanted[number].name}: fired; its runbook's commands")
+            told[number] = _commands(wanted[number].name, "Diagnose", service)
     finally:
         ended.set()
         thread.join(10)
