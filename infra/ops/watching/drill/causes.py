@@ -30,6 +30,8 @@ from infra.settings import Settings
 
 STOPPED_SECONDS, RUNNING_SECONDS = 0.45, 0.08
 """A slow service: of each half second it may run a sixth."""
+HEALING_SECONDS = 40.0
+"""Of ordinary requests after strange ones: windows hold 1,000 a pod, a busy laptop answers 100 a second."""
 OLD_CASE = timedelta(hours=90)
 CASE = "00000000000000000000000000000d11"
 MERGE = "application/merge-patch+json"
@@ -125,10 +127,16 @@ def slow(ground: Ground) -> Iterator[None]:
 
 @contextlib.contextmanager
 def strange_inputs(ground: Ground) -> Iterator[None]:
-    """Send inputs that are like nothing the model learned from."""
+    """Send inputs that are like nothing the model learned from; ordinary ones fill the windows again."""
     ended = threading.Event()
     thread = threading.Thread(target=ground.load, args=("strange", ended), daemon=True)
-    yield from _while([thread], ended)
+    try:
+        yield from _while([thread], ended)
+    finally:
+        healed = threading.Event()
+        timer = threading.Timer(HEALING_SECONDS, healed.set)
+        timer.start()
+        ground.load("ordinary", healed)
 
 
 def _while(threads: list[threading.Thread], ended: threading.Event) -> Iterator[None]:

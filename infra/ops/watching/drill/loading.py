@@ -10,7 +10,7 @@ import httpx
 
 from infra.local import issuer
 from infra.local.paths import repo_root
-from infra.ops import status
+from infra.ops import status, traffic
 
 AT_ONCE = 8
 ANSWER_SECONDS = 12.0
@@ -29,17 +29,24 @@ def load(service: str, kind: str, ended: threading.Event) -> None:
     deployed = {one.name: one for one in found.services}[service]
     url = f"{found.endpoints['gateway']}/v1/decisions"
     token = issuer.token(subject="plinth-drill", audience=service, scopes=["decisions:write"])
-    headers = {"host": deployed.host, "authorization": f"Bearer {token}"}
+    headers = {
+        "host": deployed.host,
+        "authorization": f"Bearer {token}",
+        "content-type": "application/json",
+    }
     folder = repo_root() / "services" / service.replace("-", "_")
     example = json.loads((folder / "example.json").read_text(encoding="utf-8"))
+    rows = traffic.bodies(service)  # spread as the training data: one row again and again would be a drift
 
     def one_after_the_other(number: int) -> None:
         dice = random.Random(number)  # noqa: S311 - spreads inputs, guards nothing
         with httpx.Client(trust_env=False, timeout=ANSWER_SECONDS) as client:
             while not ended.is_set():
-                body = example if kind == "ordinary" else strange(example, dice)
+                body = (
+                    dice.choice(rows) if kind == "ordinary" else json.dumps(strange(example, dice)).encode()
+                )
                 try:
-                    client.post(url, json=body, headers=headers)
+                    client.post(url, content=body, headers=headers)
                 except httpx.HTTPError:
                     ended.wait(0.2)  # it is being broken; that is the point
 
