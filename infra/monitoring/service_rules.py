@@ -38,6 +38,10 @@ BURNS = (
 )
 
 
+DILUTION = 10_000
+"""Steps of 100,000 good requests: a drill feeds some 10,000 errors, which are 0.001 percent of them."""
+
+
 def _per_service(metric: str, window: int, selector: str = "") -> str:
     return f"sum by (service) (rate({metric}{selector}[{duration(window)}]))"
 
@@ -184,6 +188,7 @@ def _budget(contract: Contract) -> Sequence[Alert]:
                     silent=_series(service, 100000, 1, 0, samples),
                     at=burn.long - 600,
                     step=step,
+                    diluted_by=DILUTION,
                 ),
                 cause="synthetic",
                 why_synthetic="every fault that can be brought about has a designed answer (bench faults)",

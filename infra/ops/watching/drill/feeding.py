@@ -19,6 +19,23 @@ def exposition(series: Mapping[str, str], *, steps: float) -> str:
     return "".join(f"{name} {value(values, steps):.17g}\n" for name, values in series.items())
 
 
+def diluted(firing: Mapping[str, str], silent: Mapping[str, str], *, steps: float, by: int) -> str:
+    """Return a page on which what was fed is buried under good figures: its counters go on, far up.
+
+    Args:
+        firing: Counters as they were fed.
+        silent: The same counters without the fault.
+        steps: Steps that had passed when the feeding ended.
+        by: Steps of ``silent`` that are added at once.
+
+    Raises:
+        ValueError: A series is not in promtool's notation.
+    """
+    return "".join(
+        f"{name} {value(values, steps) + value(silent[name], by):.17g}\n" for name, values in firing.items()
+    )
+
+
 def value(notation: str, steps: float) -> float:
     """Return one series' value after so many steps."""
     left, found = steps, 0.0
