@@ -18,8 +18,8 @@ class Proof:
         silent: The same series without it.
         at: Seconds after the first sample at which both are looked at.
         step: Seconds between two samples.
-        diluted_by: Steps of ``silent`` with which a drill buries what it fed, at once, where the windows of the
-            alert are longer than a drill; 0 where what is no longer fed is soon forgotten.
+        diluted_by: Steps of ``silent`` with which a drill buries what it fed, where an alert's windows are
+            longer than a drill; 0 where what is no longer fed is soon forgotten.
     """
 
     firing: Mapping[str, str]

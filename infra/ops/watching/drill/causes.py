@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra import naming
 from infra.errors import PlinthError
@@ -26,6 +23,7 @@ from infra.local.session import Platform
 from infra.local.supervisor.layout import Site
 from infra.ops import contracts, stopping
 from infra.ops.releases import releases_file
+from infra.ops.watching.drill import certificates
 from infra.settings import Settings
 
 STOPPED_SECONDS, RUNNING_SECONDS = 0.45, 0.08
@@ -183,27 +181,11 @@ def nobody_takes_messages(ground: Ground) -> Iterator[None]:
 def certificate_ends(ground: Ground) -> Iterator[None]:
     """Put a certificate of one day among those that are watched."""
     path = ground.site.pki / "drill.crt"
-    path.write_bytes(_of_a_day())
+    path.write_bytes(certificates.of_a_day())
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
-
-
-def _of_a_day() -> bytes:
-    now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "drill")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM)
 
 
 @contextlib.contextmanager
