@@ -1,10 +1,7 @@
 """Shared fixtures: settings of a small stack, and a recording engine for the program."""
 
-import asyncio
-import gc
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +12,7 @@ import pytest
 from pulumi.runtime import mocks as pulumi_mocks
 
 from infra import program, providers, sdk
+from infra.ops.graph import event_loop
 from infra.settings import Settings
 
 hypothesis.settings.register_profile("plinth", deadline=None)  # machines are shared; no test asserts a time
@@ -111,9 +109,7 @@ def run_program() -> Callable[[Callable[[], Any]], Recorder]:
 
     def run(program: Callable[[], Any]) -> Recorder:
         recorder = Recorder()
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        try:
+        with event_loop():
             pulumi_mocks.set_mocks(recorder, project="plinth", stack="local", preview=False)
             sdk.lighten()
 
@@ -122,14 +118,6 @@ def run_program() -> Callable[[Callable[[], Any]], Recorder]:
                 program()
 
             body()
-        finally:
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
-            asyncio.set_event_loop(None)
-            with warnings.catch_warnings():
-                # Pulumi's mocks leave one event loop unclosed in each worker thread.
-                warnings.simplefilter("ignore", ResourceWarning)
-                gc.collect()
         return recorder
 
     return run

@@ -4,12 +4,13 @@ Golden files of all stacks (``tests/golden``) show a reviewer what a change of t
 """
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import json
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,7 @@ def run_recorded(
         body: The program.
         preview: Whether what is not answered is unknown, as in a preview, instead of missing.
     """
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
+    with event_loop():
         pulumi_mocks.set_mocks(monitor.mocks, project="plinth", stack=stack, preview=preview, monitor=monitor)
         sdk.lighten()
 
@@ -118,14 +117,33 @@ def run_recorded(
             body()
 
         run()
+
+
+@contextlib.contextmanager
+def event_loop() -> Iterator[None]:
+    """Give a program under Pulumi's mocks an event loop, and clear away those that they leave.
+
+    The mocks leave one unclosed in each worker thread. The collector would find them in the middle of
+    something else, and their complaints would fail that; so it waits, and nobody listens while it looks.
+    """
+    loop, collecting = asyncio.new_event_loop(), gc.isenabled()
+    asyncio.set_event_loop(loop)
+    gc.disable()
+    try:
+        yield
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
         asyncio.set_event_loop(None)
-        with warnings.catch_warnings():
-            # Pulumi's mocks leave one event loop unclosed in each worker thread.
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        told, sys.unraisablehook = sys.unraisablehook, lambda _told: None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()
+        finally:
+            sys.unraisablehook = told
+            if collecting:
+                gc.enable()
 
 
 def main() -> None:

@@ -1,13 +1,10 @@
 """A control plane with the parts of the estate that the cluster itself enforces."""
 
-import asyncio
 import copy
-import gc
 import http.client
 import json
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from infra.local.control_plane import bootstrap
 from infra.local.control_plane.kube_api import KubeApi, KubeError
 from infra.local.session.preparation import TOOLCHAIN_PARTS
 from infra.local.supervisor.layout import Site
+from infra.ops.graph import event_loop
 from infra.settings import Settings
 from infra.wiring import gpu
 
@@ -156,19 +154,9 @@ def _recorded(program: Callable[[], None]) -> list[Any]:
         def call(self, args: mocks.MockCallArgs) -> Any:
             raise AssertionError(args.token)
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
+    with event_loop():
         mocks.set_mocks(Recorder(), project="plinth", stack="local", preview=False)
         pulumi.runtime.test(program)()
-    finally:
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-        asyncio.set_event_loop(None)
-        with warnings.catch_warnings():
-            # Pulumi's mocks leave one event loop unclosed in each worker thread.
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
     return found
 
 
