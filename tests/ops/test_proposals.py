@@ -9,9 +9,9 @@ import yaml
 from forge_stand_in import standing_in
 from typer.testing import CliRunner
 
-from infra.errors import Exit, PlinthError
+from infra.errors import Exit, PlinthError, RefusedError
 from infra.local.paths import repo_root
-from infra.ops import drift_proposal, drift_settings, emulated, promotion, proposals
+from infra.ops import contracts, drift_proposal, drift_settings, emulated, promotion, proposals
 from infra.ops.cli import app
 from infra.ops.drift import MASKED, Difference, Drift
 from infra.ops.forge import Forge, GitHub, GitLab
@@ -130,12 +130,16 @@ def test_a_promotion_is_opened_with_what_moves_and_what_stays(
         "credit-risk": {"image": f"registry/credit-risk@{digest}", "model_digest": digest}
     }
     staging.write_text(yaml.safe_dump(document), encoding="utf-8")
+    words = ["promote", "--from", "staging", "--to", "prod", "--open", "--repository", "o/r", "--api"]
+    runner = CliRunner(env={"PLINTH_FORGE_TOKEN": "made-up", "NO_COLOR": "1"})
     with standing_in() as (api, seen):
-        done = CliRunner(env={"PLINTH_FORGE_TOKEN": "made-up", "NO_COLOR": "1"}).invoke(
-            app,
-            ["promote", "--from", "staging", "--to", "prod", "--open", "--repository", "o/r", "--api", api],
-        )
+        unsigned = runner.invoke(app, [*words, api])
+        # What signatures hold for is tried in test_contracts.py; here the contract counts as signed.
+        monkeypatch.setattr(contracts, "objections", lambda _settings: [])
+        done = runner.invoke(app, [*words, api])
 
+    assert isinstance(unsigned.exception, RefusedError)
+    assert "nobody signed it" in unsigned.exception.what
     assert done.exit_code == 0, done.output
     (one,) = seen.proposed
     assert one["title"] == "Promote staging to prod"
