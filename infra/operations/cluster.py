@@ -1,9 +1,11 @@
 """What the cluster says of the services' pods and contracts."""
 
 import base64
+import http.client
 import json
 import ssl
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -63,6 +65,15 @@ class Cluster:
     def deployment(self, service: str) -> dict[str, Any]:
         """Return the deployment of one service."""
         return self._get(f"{SERVICES}/{service}")
+
+    def stable(self, service: str) -> dict[str, Any] | None:
+        """Return the copy of a deployment that Flagger keeps in service; None when there is none."""
+        try:
+            return self.deployment(service + PRIMARY)
+        except urllib.error.HTTPError as error:
+            if error.code != http.client.NOT_FOUND:
+                raise
+            return None
 
     def _get(self, path: str) -> dict[str, Any]:
         request = urllib.request.Request(self._server + path)  # noqa: S310 - a fixed https address

@@ -10,6 +10,7 @@ from typing import Any
 
 from infra.operations.shadows import Shadows, Watched
 from infra.rollout.comparison import broken, lacking
+from infra.rollout.sense import no_release
 from services.readiness.contract import Contract
 
 YES, NO = 200, 403
@@ -25,12 +26,14 @@ class Sources:
         contracts: The contract of each service.
         shadows: What the candidates answered.
         target: The Deployment of a service, as it is asked for now.
+        stable: The copy of it that Flagger keeps in service; None when there is none.
         objections: Why a service may not run with a model; nothing when it may.
     """
 
     contracts: Mapping[str, Contract]
     shadows: Shadows
     target: Callable[[str], dict[str, Any]]
+    stable: Callable[[str], dict[str, Any] | None]
     objections: Callable[[str, str], list[str]]
 
 
@@ -49,6 +52,7 @@ def answer(sources: Sources, gate: str, service: str) -> tuple[int, str]:
     if gate == "undo":
         return _undo(contract, known)
     no = {
+        "versions": lambda: no_release(sources.target(service), sources.stable(service)),
         "contract": lambda: _contract(sources, service),
         "shadow": lambda: _shadow(contract, known),
         "approval": lambda: _approval(sources.target(service)),

@@ -36,5 +36,6 @@ def sources(stack: str, kubeconfig: Path | None) -> Sources:
         contracts=promised,
         shadows=Shadows(kube.pods, promised),
         target=kube.deployment,
+        stable=kube.stable,
         objections=objections,
     )

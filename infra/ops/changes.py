@@ -27,7 +27,7 @@ from infra.ops.console import Steps, screen
 from infra.ops.engine import Engine, end_leftovers
 from infra.ops.events import UNCHANGED, Run
 from infra.ops.inventory import things_in
-from infra.ops.verdicts import judge, require_lossless
+from infra.ops.verdicts import judge, require_compared, require_lossless
 from infra.preview.report import Report
 from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
@@ -170,6 +170,7 @@ def preview(
     if seen:
         seen(report)
     judge(run, ready.settings.environment, ready.settings)
+    require_compared(run, ready.settings.environment)
     if accept_as is None and not _taken_on(ready):
         require_lossless(run, ready.settings.environment)
     reports.require_budget(report)

@@ -3,6 +3,7 @@
 from infra import rehearsal
 from infra.errors import PlinthError, RefusedError
 from infra.ops.events import Run
+from infra.rollout import sense
 from infra.settings import Settings
 from policies import changes as rules
 from policies.procedure import control_of
@@ -42,6 +43,30 @@ def judge(run: Run, stack: str, settings: Settings | None = None) -> None:
         )
 
 
+def require_compared(run: Run, stack: str) -> None:
+    """Refuse a change that makes a version the stable one which nothing was ever compared with.
+
+    Raises:
+        RefusedError: It does; nothing was touched.
+    """
+    if found := sense.unseen(_steps(run)):
+        raise RefusedError(
+            "\n".join([f"Stack '{stack}' would begin releases with an unproven version:", *_items(found)]),
+            where=f"stacks/Pulumi.{stack}.yaml, key plinth:rollout.engine",
+            fix="Switch the engine on with the version that is in service, './plinth up', then release.",
+        )
+
+
+def _steps(run: Run) -> list[rules.Step]:
+    return [
+        rules.Step(operation=s.operation, urn=s.urn, type=s.type, old=s.old, new=s.inputs) for s in run.steps
+    ]
+
+
+def _items(lines: list[str]) -> list[str]:
+    return [f"  - {line}" for line in lines]
+
+
 def _not_reached(run: Run, settings: Settings | None) -> list[str]:
     """Return the violations of the program that the engine did not come to, so that all are told at once."""
     if settings is None:
@@ -60,10 +85,7 @@ def require_lossless(run: Run, stack: str) -> None:
     Raises:
         RefusedError: The change gate stops a step; nothing was touched.
     """
-    steps = [
-        rules.Step(operation=s.operation, urn=s.urn, type=s.type, old=s.old, new=s.inputs) for s in run.steps
-    ]
-    findings = rules.judge(steps, stack)
+    findings = rules.judge(_steps(run), stack)
     if findings:
         lines = [f"  - {f.name}: {control_of(f.control).title}: {f.message} [{f.control}]" for f in findings]
         raise RefusedError(

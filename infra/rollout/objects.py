@@ -32,7 +32,7 @@ class Pace:
     """
 
     weights: Sequence[int] = (5, 25, 50)
-    interval_seconds: int = 60
+    interval_seconds: int = 20
     failed_checks: int = 2
     ready_seconds: int = 120
 
@@ -127,6 +127,7 @@ def canary(service: str, namespace: str, contract: Contract, route: Route, pace:
 def gates(contract: Contract) -> list[dict[str, Any]]:
     """Return who is asked before a release goes on: see ``infra/operations/gates.py``."""
     kinds: Mapping[str, str] = {
+        "versions": "confirm-rollout",
         "contract": "confirm-rollout",
         "shadow": "confirm-traffic-increase",
         "undo": "rollback",

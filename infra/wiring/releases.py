@@ -11,6 +11,7 @@ from infra.components.serving import REQUEST_TIMEOUT_SECONDS, ROUTED_PATHS, Serv
 from infra.components.watcher import Reach, Watcher, WatcherArgs
 from infra.errors import SettingsError
 from infra.iam.cluster_rules import SEE, Rule
+from infra.rollout import sense
 from infra.rollout.objects import GROUP, PROVIDER, ROUTES, Pace, Route
 from infra.settings import Settings
 from infra.watch_pods import WatchPod
@@ -40,7 +41,8 @@ def build(
         namespace: Namespace of the services.
 
     Raises:
-        SettingsError: A service has no contract, so nobody could say what is a bad release.
+        SettingsError: A service has no contract, so nobody could say what is a bad release; or releases go
+            too slowly for what contracts promise.
     """
     wanted = settings.rollout
     if wanted.engine == "none":
@@ -51,6 +53,19 @@ def build(
         failed_checks=wanted.failed_checks,
         ready_seconds=wanted.ready_seconds,
     )
+    contracts = {service: readiness.contract(service) for service in sorted(servings)}
+    mistakes = [
+        mistake
+        for service, contract in contracts.items()
+        if contract
+        for mistake in sense.impossible(service, contract, pace)
+    ]
+    if mistakes:
+        raise SettingsError(
+            "\n".join(["Releases could not go as promised:", *(f"  - {one}" for one in mistakes)]),
+            where=f"stacks/Pulumi.{settings.environment}.yaml, key plinth:rollout",
+            fix="Look more often (interval_seconds), or after fewer failed checks; or promise less.",
+        )
     before: list[pulumi.Resource] = [
         ReleaseChecks("release-checks", ReleaseChecksArgs(namespace=namespace.name), opts)
     ]
@@ -58,7 +73,7 @@ def build(
         before.append(flagger(settings, opts))
     found = {}
     for service, serving in sorted(servings.items()):
-        contract = readiness.contract(service)
+        contract = contracts[service]
         if contract is None:
             raise SettingsError(
                 f"Service '{service}' has no contract, so nobody could say which release of it is bad.",

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.readiness import passable
+
 CONTRACT_FILE = "contract.yaml"
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
@@ -300,6 +302,7 @@ class Contract(Part):
             mistakes.append("fairness: give either limits or, in no_fairness_because, why there are none")
         if self.risk_class == "high" and self.retraining and self.retraining.approved_before == "nothing":
             mistakes.append("retraining: a person approves what a service of high risk rolls out")
+        mistakes += passable.hopeless(self)
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self

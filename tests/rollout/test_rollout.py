@@ -199,6 +199,7 @@ def sources(known: Shadows, **annotations: str) -> gates.Sources:
         contracts={"credit-risk": CONTRACT},
         shadows=known,
         target=lambda _: target,
+        stable=lambda _: None,
         objections=lambda _, digest: [] if digest == "good" else ["signed for another model"],
     )
 

@@ -74,7 +74,11 @@ def watching(pods: list[Pod]) -> Shadows:
 
 def said(shadows: Shadows, gate: str) -> int:
     sources = gates.Sources(
-        contracts={SERVICE: CONTRACT}, shadows=shadows, target=lambda _: {}, objections=lambda *_: []
+        contracts={SERVICE: CONTRACT},
+        shadows=shadows,
+        target=lambda _: {},
+        stable=lambda _: None,
+        objections=lambda *_: [],
     )
     return gates.answer(sources, gate, SERVICE)[0]
 

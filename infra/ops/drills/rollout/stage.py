@@ -1,5 +1,6 @@
 """A bare platform with the program's own objects of one service; what they are not needed for is left out."""
 
+import http.client
 import json
 import random
 import time
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infra.errors import PlinthError
+from infra.errors import Exit, PlinthError
 from infra.local import issuer, session
 from infra.local.control_plane.kube_api import KubeApi, KubeError
 from infra.local.images import ImageRef
@@ -20,6 +21,7 @@ from infra.ops import contracts, emulated, graph, planned, rehearse, releases
 from infra.ops.account import Account
 from infra.ops.console import Steps
 from infra.rollout.objects import shadow_name
+from infra.rollout.sense import no_release
 from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
@@ -27,6 +29,7 @@ from services.credit_risk.data import load
 from services.readiness.attestation import Evidence
 
 STACK, SERVICE, NAMESPACE = "local", "credit-risk", "serving"
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 PARTS = (
     "aws", "etcd", "apiserver", "controller-manager", "scheduler", "runner", "gateway", "envoy", "monitor",
     "prometheus", "operations", "flagger",
@@ -103,13 +106,21 @@ class Stage:
         """Change the service's Deployment."""
         self.kube.call(
             "PATCH",
-            f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{SERVICE}?fieldManager=plinth",
+            f"{DEPLOYMENTS}/{SERVICE}?fieldManager=plinth",
             json.dumps(body).encode(),
             "application/strategic-merge-patch+json",
         )
 
     def release(self, image: ImageRef) -> None:
-        """Ask for another version, as the program does."""
+        """Ask for another version, as the program does.
+
+        Raises:
+            PlinthError: It is the version in service, or none is in service: there is nothing to release.
+        """
+        target = self.kube.get(f"{DEPLOYMENTS}/{SERVICE}")
+        target["spec"]["template"]["spec"]["containers"][0]["image"] = str(image)
+        if objection := no_release(target, self._stable()):
+            raise PlinthError(f"There is nothing to release: {objection}.", code=Exit.REFUSED)
         container = {"name": "serve", "image": str(image)}
         self.patch({"spec": {"template": {"spec": {"containers": [container]}}}})
 
@@ -119,8 +130,16 @@ class Stage:
 
     def in_service(self) -> str:
         """Return the image of the version in service."""
-        path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{SERVICE}-primary"
-        return str(self.kube.get(path)["spec"]["template"]["spec"]["containers"][0]["image"])
+        stable = self.kube.get(f"{DEPLOYMENTS}/{SERVICE}-primary")
+        return str(stable["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    def _stable(self) -> dict[str, Any] | None:
+        try:
+            return self.kube.get(f"{DEPLOYMENTS}/{SERVICE}-primary")
+        except KubeError as error:
+            if error.status != http.client.NOT_FOUND:
+                raise
+            return None
 
     def candidates(self) -> int:
         """Return how many pods of the candidate there are."""
