@@ -1,5 +1,6 @@
 """Shared fixtures: settings of a small stack, and a recording engine for the program."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,6 +47,12 @@ def pytest_runtest_call() -> None:
     models = sys.modules.get("moto.core.models")
     emulating = models is not None and models.MockAWS._mocks_active
     assert not (_alone and emulating), "a test against the emulated AWS says so: pytest.mark.parts"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Print a failure at once: the summary of a run that is cut off never comes."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\n{report.nodeid}, {report.when}\n{report.longreprtext}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 DIGEST = "sha256:" + "a" * 64

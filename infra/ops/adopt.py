@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from infra.local.certs import write_private
 from infra.local.paths import home
 from infra.ops.events import Run, Step
 from infra.ops.inventory import Thing
@@ -128,10 +129,7 @@ def remember(run: Run, stack: str) -> None:
     if not steps:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps([asdict(step) for step in steps], indent=2), encoding="utf-8")
-    part.replace(path)
+    write_private(path, json.dumps([asdict(step) for step in steps], indent=2))
 
 
 def remembered(stack: str) -> list[Step]:

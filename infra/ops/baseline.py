@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.errors import Exit, PlinthError
+from infra.local.certs import write_private
 from infra.local.paths import home
 from infra.ops import inventory
 from infra.ops.account import Account
@@ -32,10 +33,8 @@ def record(stack: str, account: Account, *, pause: Callable[[float], None] = tim
             pause(PAUSE_SECONDS)
         found = inventory.objects_in(account)
         if not found.unseen:
-            path = file(stack)
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             names = sorted(key(thing) for thing in found.things)
-            path.write_text(json.dumps(names, indent=0), encoding="utf-8")
+            write_private(file(stack), json.dumps(names, indent=0))
             return
     told = "; ".join(f"{kind}: {why}" for kind, why in sorted(found.unseen.items()))
     raise PlinthError(

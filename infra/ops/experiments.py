@@ -203,7 +203,7 @@ def result(settings: Settings, experiment: Experiment) -> dict[str, Any]:
     decisions = [one.body for one in trail.reader(settings, experiment.service).decisions()]
     labels = {
         case.decision: case.label
-        for case in trail.reviews(settings, experiment.service).cases("labelled", most=10**9)
+        for case in trail.labelled(settings, experiment.service)
         if case.reason == "sample"
     }
     classes = pipeline.of(experiment.service).hosted.service.labels

@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 
 from infra.errors import Exit, PlinthError
-from infra.local import issuer
 from infra.local.paths import repo_root
-from infra.ops import status
+from infra.ops import callers, status
 
 TIMEOUT_SECONDS = 15
 """The gateway gives up after ten; a client waits a little longer to hear it say so."""
@@ -52,7 +51,8 @@ def predict(stack: str, service: str, source: str | None, *, subject: str | None
             answer = client.post(
                 f"{gateway}{path}",
                 json=body,
-                headers={"host": hostname, "authorization": f"Bearer {_token(service)}"},
+                # A token of this clone's issuer is worth something on local stacks only.
+                headers=callers.headers(service, hostname, subject="plinth-predict"),
             )
     except httpx.HTTPError as error:
         raise PlinthError(
@@ -69,11 +69,6 @@ def predict(stack: str, service: str, source: str | None, *, subject: str | None
     decision = answer.json()
     assert isinstance(decision, dict)
     return decision
-
-
-def _token(service: str) -> str:
-    """Return a token of this clone's issuer; it is worth something on local stacks only."""
-    return issuer.token(subject="plinth-predict", audience=service, scopes=["decisions:write"])
 
 
 def _body(service: str, source: str | None) -> Any:

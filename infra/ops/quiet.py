@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.errors import PlinthError
-from infra.local import issuer
-from infra.ops import overview, status, traffic
+from infra.ops import callers, overview, status, traffic
 from infra.ops.contracts import leave_evidence
+from infra.ops.drills import proof
 from infra.ops.traffic import Destination
 from infra.ops.watching import asking
-from services.readiness.attestation import Evidence
-from services.readiness.digests import json_digest
 
 LOOK_SECONDS = 15.0
 """Between two looks at Alertmanager: one scrape."""
@@ -78,18 +76,13 @@ def run(
         "alerts": seen,
         "quiet": not seen and sent.answered == sent.asked,
     }
-    _leave(stack, told)
+    leave_evidence(stack, proof.of_quiet(told, datetime.now(UTC)))
     return told
 
 
 def _destination(one: status.ServiceStatus, gateway: str, minutes: float) -> Destination:
-    token = issuer.token(
-        subject="plinth-quiet",
-        audience=one.name,
-        scopes=["decisions:write"],
-        seconds=minutes * 60 + TOKEN_MARGIN_SECONDS,
-    )
-    headers = {"host": one.host, "authorization": f"Bearer {token}"}
+    lasting = minutes * 60 + TOKEN_MARGIN_SECONDS
+    headers = callers.headers(one.name, one.host, subject="plinth-quiet", seconds=lasting)
     return Destination(service=one.name, url=f"{gateway}/v1/decisions", headers=headers)
 
 
@@ -105,16 +98,3 @@ def _fired(url: str, *, seconds: float) -> list[str]:
     expr = f'count by (alertname) (last_over_time(ALERTS{{alertstate="firing"}}[{int(seconds)}s]))'
     rows = asking.query(expr, url=url)
     return [name for row in rows if (name := row["metric"]["alertname"]) != asking.WATCHDOG]
-
-
-def _leave(stack: str, told: dict[str, Any]) -> None:
-    leave_evidence(
-        stack,
-        Evidence(
-            name="drill-quiet",
-            digest=json_digest(told),
-            passed=bool(told["quiet"]),
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            figures={"minutes": float(told["minutes"]), "alerts": float(len(told["alerts"]))},
-        ),
-    )

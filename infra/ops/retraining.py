@@ -86,7 +86,7 @@ def history(ground: Ground) -> list[dict[str, Any]]:
 def look(ground: Ground, past: Sequence[dict[str, Any]]) -> tuple[Signals, Decision]:
     """Return what is seen now, and whether it asks for a training."""
     since = retraining.learned_through(past)
-    cases = trail.reviews(ground.settings, ground.service).cases("labelled", most=10**9)
+    cases = trail.labelled(ground.settings, ground.service)
     with lifecycle.told():
         known = {key for act in past for key in act.get("deliveries", [])}
         keys = set(lifecycle.stores(ground.settings, ground.place).data.keys(INCOMING + ground.service + "/"))
@@ -156,7 +156,7 @@ def _train(ground: Ground, since: str) -> tuple[int, str, dict[str, Any]]:
     argv += ["--store", ground.place, "--json"]
     with tempfile.TemporaryDirectory(prefix="plinth-retrain-") as temporary:
         labels = Path(temporary) / "labels.csv"
-        cases = trail.reviews(settings, service).cases("labelled", most=10**9)
+        cases = trail.labelled(settings, service)
         through = max((case.labelled_at for case in cases), default="")
         count = trail.export(settings, service, labels, since=since)
         if count >= ground.contract.data.smallest_batch:

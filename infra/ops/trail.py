@@ -70,6 +70,15 @@ def reviews(settings: Settings, service: str) -> ReviewQueue:
     return queue_of(table, contract, Account.of(settings).client("dynamodb"))
 
 
+def labelled(settings: Settings, service: str) -> list[Case]:
+    """Return every case of a service that people have settled.
+
+    Raises:
+        PlinthError: The service has no contract.
+    """
+    return reviews(settings, service).cases("labelled", most=10**9)
+
+
 def sync(settings: Settings, service: str) -> list[Case]:
     """Add every case that the log asks for and the table lacks; return them."""
     bodies = (record.body for record in reader(settings, service).decisions())
@@ -119,8 +128,7 @@ def export(settings: Settings, service: str, path: Path, *, since: str = "") -> 
     Raises:
         PlinthError: The file cannot be written.
     """
-    found = reviews(settings, service).cases("labelled", most=10**9)
-    cases = [case for case in found if case.labelled_at > since]
+    cases = [case for case in labelled(settings, service) if case.labelled_at > since]
     fields = sorted({name for case in cases for name in case.input})
     try:
         with path.open("w", encoding="utf-8", newline="") as file:

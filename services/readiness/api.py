@@ -23,7 +23,7 @@ from services.readiness.limits import MOST_IN_PROGRESS
 from services.readiness.online_features import UnknownSubjectError
 from services.readiness.randomness import random_hex
 from services.readiness.refusals import Refusal, named_problems, parse_body
-from services.readiness.security import RateLimit, TokenRefusedError, Tokens
+from services.readiness.security import DECIDE_SCOPE, MODEL_SCOPE, RateLimit, TokenRefusedError, Tokens
 from services.readiness.shadow import Recent, is_shadow
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ BODY_SECONDS = 2.0
 
 RETRY_AFTER_SECONDS = 2
 REQUEST_ID_BYTES = 16
-
-DECIDE_SCOPE, MODEL_SCOPE = "decisions:write", "model:read"
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 logger = logging.getLogger("bentoml.service.http")

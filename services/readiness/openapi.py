@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from services.readiness.api import DECIDE_SCOPE, MODEL_SCOPE
 from services.readiness.feature_lookup import Subject
+from services.readiness.security import DECIDE_SCOPE, MODEL_SCOPE
 
 
 class FieldProblem(BaseModel):

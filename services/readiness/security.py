@@ -31,6 +31,7 @@ REMEMBERED_TOKENS = 1024
 REMEMBERED_CALLERS = 4096
 """Callers whose rate is counted; the one that asked longest ago is forgotten first."""
 
+DECIDE_SCOPE, MODEL_SCOPE = "decisions:write", "model:read"
 ISSUER_VARIABLE, AUDIENCE_VARIABLE = "PLINTH_TOKEN_ISSUER", "PLINTH_TOKEN_AUDIENCE"
 KEYS_VARIABLE = "PLINTH_TOKEN_KEYS_FILE"
 """A file with the issuer's public keys (a JSON Web Key Set), put there by the platform."""

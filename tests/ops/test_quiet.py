@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from infra.errors import PlinthError
+from infra.local import issuer
 from infra.ops import overview, quiet, status, traffic
 from infra.ops.status import ServiceStatus, Status
 from infra.ops.traffic import Destination, Sent
@@ -65,7 +66,7 @@ def test_an_alert_between_two_looks_or_a_missing_answer_ends_the_quiet(
     monkeypatch.setattr(status, "collect", lambda _: UP)
     monkeypatch.setattr(overview, "alerts", lambda *_, **__: ([], FLOWING))
     monkeypatch.setattr(traffic, "drive", lambda *_, **__: sent)
-    monkeypatch.setattr(quiet.issuer, "token", lambda **_: "t")
+    monkeypatch.setattr(issuer, "token", lambda **_: "t")
     monkeypatch.setattr(quiet, "leave_evidence", lambda stack, proof: left.append((stack, proof)))
     monkeypatch.setattr(asking, "query", lambda *_, **__: rows)
     told = quiet.run("local", minutes=1, rate=1)

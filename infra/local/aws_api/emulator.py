@@ -137,7 +137,8 @@ class Emulator:
             answer = self.handle(method, host, "/", spoken, document)
             found, said = rpc_cbor.as_cbor(path, answer.status, answer.body)
             return Answer(answer.status, found, said)
-        body = long_polls.waited(path, lower, body)
+        if long_polls.HOST in host:
+            body = long_polls.waited(path, lower, body)
         with self._lock:
             replication.copy_due(time.time(), self._apart)
             if not actions.may_change(method, path, lower, body):

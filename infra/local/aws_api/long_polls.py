@@ -14,6 +14,8 @@ from moto.sqs.models import sqs_backends
 
 from infra.local.aws_api import actions
 
+HOST = "//sqs."
+"""In scheme and host of whatever can wait; no other request is looked into."""
 LONGEST_SECONDS = 20
 """Longest wait of one request (SQS ReceiveMessage)."""
 LOOK_SECONDS = 0.1

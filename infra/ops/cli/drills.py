@@ -1,5 +1,6 @@
 """Commands that break something on purpose and measure what happens then."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,13 +134,13 @@ def drill_disaster(
     restored and verified log, resources that differ. Goal: five minutes and no manual step. Exit code 1
     when one of them is missed. Takes an environment of its own, about ten minutes.
     """
-    from infra.ops import lock
+    from infra.ops import contracts, lock
     from infra.ops.drills import disaster, places, proof
 
     steps = Steps()
     with places.own("disaster", here=here), lock.exclusive("drill disaster"), steps.shown():
         told = disaster.run(steps, and_back=and_back)
-    proof.leave(disaster.LOST, proof.of_disaster(told, proof.now()))
+    contracts.leave_evidence(disaster.LOST, proof.of_disaster(told, datetime.now(UTC)))
     if as_json:
         screen.json(told)
     else:
@@ -178,15 +179,16 @@ def drill_gameday(
     For each: what was injected, what users saw, seconds until it was noticed and until all was well again,
     what was lost, and the commands of its runbook. Exit code 1 when something was lost or not mended.
     """
-    from infra.ops import lock
+    from infra.ops import contracts, lock
     from infra.ops.drills import gamedays, places, proof
 
     steps, wanted = Steps(), gamedays.chosen(scenarios or [])
     with places.own("gameday", here=here), lock.exclusive("drill gameday"), steps.shown():
         rows = gamedays.run(wanted, steps)
-    proof.leave(places.STACK, proof.of_gameday(gamedays.as_json(rows), proof.now()))
+    told = gamedays.as_json(rows)
+    contracts.leave_evidence(places.STACK, proof.of_gameday(told, datetime.now(UTC)))
     if as_json:
-        screen.json(gamedays.as_json(rows))
+        screen.json(told)
     else:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for column in ("scenario", "users saw", "noticed", "well again", "lost", "noticed by"):

@@ -9,9 +9,8 @@ from typing import Any, Self
 
 import httpx
 
-from infra.local import issuer
 from infra.local.paths import repo_root
-from infra.ops import status
+from infra.ops import callers, status
 
 PAUSE_SECONDS = 0.1
 """Pause between two requests: ten a second at most, so that the machine under test keeps its cores."""
@@ -70,16 +69,14 @@ class Load:
         self._thread.join(TIMEOUT_SECONDS * 2)
 
     def _run(self) -> None:
-        token, until, late = "", 0.0, 0.0
+        headers: dict[str, str] = {}
+        until, late = 0.0, 0.0
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
             while not self._over.wait(PAUSE_SECONDS):
                 if time.time() > until or late != self.late_seconds:
                     late = self.late_seconds
-                    token = issuer.token(
-                        subject="drill", audience=self._service, scopes=["decisions:write"], late_seconds=late
-                    )
+                    headers = callers.headers(self._service, self._host, subject="drill", late_seconds=late)
                     until = time.time() + TOKEN_SECONDS
-                headers = {"host": self._host, "authorization": f"Bearer {token}"}
                 try:
                     answer = client.post(self._url, json=self._body, headers=headers)
                     said = answer.json() if answer.headers.get("content-type", "").startswith(

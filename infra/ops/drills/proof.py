@@ -1,10 +1,9 @@
 """What drills leave for the next signature of a readiness contract: whether all held, and the figures."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from infra.ops.contracts import leave_evidence
 from services.readiness.attestation import Evidence
 from services.readiness.digests import json_digest
 
@@ -42,11 +41,12 @@ def of_gameday(rows: Sequence[Mapping[str, Any]], now: datetime) -> Evidence:
     )
 
 
-def leave(stack: str, evidence: Evidence) -> None:
-    """Keep a drill's proof in this clone, wherever the drill took place."""
-    leave_evidence(stack, evidence)
-
-
-def now() -> datetime:
-    """Return the time that proofs carry."""
-    return datetime.now(UTC)
+def of_quiet(told: Mapping[str, Any], now: datetime) -> Evidence:
+    """Return what minutes of ordinary traffic without an alert showed. Pure."""
+    return Evidence(
+        name="drill-quiet",
+        digest=json_digest(told),
+        passed=bool(told["quiet"]),
+        made_at=now.isoformat(timespec="seconds"),
+        figures={"minutes": float(told["minutes"]), "alerts": float(len(told["alerts"]))},
+    )

@@ -71,6 +71,7 @@ class Shipper:
         self._spool = log.spool
         self._wake = threading.Event()
         self._ending = threading.Event()
+        self._turn = threading.Lock()
         self._oldest_wait: float | None = None
         log.sealed = self._sealed
         log.blocked = self._blocked
@@ -112,8 +113,9 @@ class Shipper:
                 return
 
     def ship(self) -> bool:
-        """Copy every complete segment; return whether all are in the store now."""
-        done = self._ship_all()
+        """Copy every complete segment; return whether all are in the store now. Callers take turns."""
+        with self._turn:
+            done = self._ship_all()
         child(LOG_UNSHIPPED, self._spool.service).set(self.waiting_seconds())
         return done
 

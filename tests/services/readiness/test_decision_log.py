@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from services.readiness.decision_log import DecisionLog, Limits, LogUnavailableError, Spool
+from services.readiness.decision_log import DecisionLog, Limits, LogUnavailableError, Spool, shipping
 from services.readiness.decision_log import writer as writer_module
 from services.readiness.decision_log.reading import Reader
 from services.readiness.decision_log.records import parse
-from services.readiness.decision_log.shipping import Shipper
+from services.readiness.decision_log.shipping import Shipper, checkpoint
 from services.readiness.decision_log.store import FolderStore, StoreError
 
 SERVICE = "svc"
@@ -286,6 +287,25 @@ def test_a_store_that_stays_away_stops_the_answers_and_heals(tmp_path):
     shipper.close()
     found = Reader(SERVICE, store=store).verify()
     assert (found.findings, found.sealed) == ((), found.records)
+
+
+def test_callers_who_ship_at_once_take_turns(tmp_path, monkeypatch):
+    def slowly(*words):
+        time.sleep(0.01)
+        return checkpoint(*words)
+
+    monkeypatch.setattr(shipping, "checkpoint", slowly)
+    log = opened(tmp_path / "spool", Limits(seal_records=2))
+    for number in range(12):
+        decide(log, number)
+    shipper = Shipper(log, FolderStore(tmp_path / "store"))
+
+    with ThreadPoolExecutor(4) as pool:
+        shipped = list(pool.map(lambda _: shipper.ship(), range(4)))
+
+    log.close()
+    shipper.close()
+    assert shipped == [True] * 4
 
 
 def test_old_segments_leave_the_machine_only_when_shipped(tmp_path):

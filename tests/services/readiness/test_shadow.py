@@ -13,14 +13,14 @@ from prometheus_client import REGISTRY
 
 from services.credit_risk.answering import HOSTED
 from services.readiness import contract_file
-from services.readiness.api import DECIDE_SCOPE, Api, Endpoints
+from services.readiness.api import Api, Endpoints
 from services.readiness.assessment import Assessment
 from services.readiness.decision_log.reading import Reader
 from services.readiness.decisions import FOLDER_VARIABLE, Decisions
 from services.readiness.ladder import Ladder
 from services.readiness.review import Case
 from services.readiness.review_feed import from_record
-from services.readiness.security import RateLimit, Tokens
+from services.readiness.security import DECIDE_SCOPE, RateLimit, Tokens
 
 HOST = "credit-risk.plinth.localhost"
 ISSUER = "https://issuer.example"

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx
 
-from infra.local import issuer
+from infra.ops import callers
 
 RATE = 10.0
 """Requests a second: enough for a verdict in seconds, few enough for two cores that also start servers."""
@@ -91,8 +91,7 @@ class Asking:
         self._thread.join(TIMEOUT_SECONDS * 2)
 
     def _headers(self) -> dict[str, str]:
-        token = issuer.token(subject="drill", audience=self._service, scopes=["decisions:write"])
-        return {"host": self._host, "authorization": f"Bearer {token}"}
+        return callers.headers(self._service, self._host, subject="drill")
 
     async def _run(self) -> None:
         headers, until = self._headers(), time.monotonic() + TOKEN_SECONDS

@@ -8,9 +8,8 @@ from typing import Any
 
 import httpx
 
-from infra.local import issuer
 from infra.local.paths import repo_root
-from infra.ops import status, traffic
+from infra.ops import callers, status, traffic
 
 AT_ONCE = 8
 ANSWER_SECONDS = 12.0
@@ -28,23 +27,18 @@ def load(service: str, kind: str, ended: threading.Event) -> None:
     found = status.collect("local")
     deployed = {one.name: one for one in found.services}[service]
     url = f"{found.endpoints['gateway']}/v1/decisions"
-    token = issuer.token(subject="plinth-drill", audience=service, scopes=["decisions:write"])
-    headers = {
-        "host": deployed.host,
-        "authorization": f"Bearer {token}",
-        "content-type": "application/json",
-    }
+    headers = callers.headers(service, deployed.host, subject="plinth-drill")
+    headers["content-type"] = "application/json"
     folder = repo_root() / "services" / service.replace("-", "_")
     example = json.loads((folder / "example.json").read_text(encoding="utf-8"))
-    rows = traffic.bodies(service)  # spread as the training data: one row again and again would be a drift
+    # Spread as the training data: one row again and again would be a drift.
+    rows = traffic.bodies(service) if kind == "ordinary" else []
 
     def one_after_the_other(number: int) -> None:
         dice = random.Random(number)  # noqa: S311 - spreads inputs, guards nothing
         with httpx.Client(trust_env=False, timeout=ANSWER_SECONDS) as client:
             while not ended.is_set():
-                body = (
-                    dice.choice(rows) if kind == "ordinary" else json.dumps(strange(example, dice)).encode()
-                )
+                body = dice.choice(rows) if rows else json.dumps(strange(example, dice)).encode()
                 try:
                     client.post(url, content=body, headers=headers)
                 except httpx.HTTPError:
