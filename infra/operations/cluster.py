@@ -15,13 +15,13 @@ from typing import Any
 import yaml
 
 from infra.operations.samples import Sample
+from infra.rollout.served import PRIMARY, in_service
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 INSIDE = "https://kubernetes.default.svc"
 SERVICES = "/apis/apps/v1/namespaces/serving/deployments"
 PODS = "/api/v1/namespaces/serving/pods"
 ANSWER_SECONDS = 10.0
-PRIMARY = "-primary"
 DIGEST, EXPIRES = "plinth.dev/model-digest", "plinth.dev/contract-expires"
 
 
@@ -85,17 +85,6 @@ class Cluster:
         )
         with opener.open(request, timeout=ANSWER_SECONDS) as reply:
             return dict(json.load(reply))
-
-
-def in_service(deployments: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the deployment whose pods answer users, by service. Pure.
-
-    Where Flagger carries out releases, that is its stable copy; the one of the program is the candidate.
-    """
-    found = {one["metadata"]["name"]: one for one in deployments}
-    for name in [name for name in found if name.endswith(PRIMARY)]:
-        found[name.removesuffix(PRIMARY)] = found.pop(name)
-    return found
 
 
 def pods(deployments: list[dict[str, Any]]) -> Iterator[Sample]:

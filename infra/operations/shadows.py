@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.operations.cluster import PRIMARY
 from infra.operations.samples import Sample
 from infra.rollout.comparison import Comparison, answers_of
+from infra.rollout.served import PRIMARY
 from services.readiness.contract import Contract
 from services.readiness.shadow import PAGE
 

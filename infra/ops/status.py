@@ -1,8 +1,10 @@
 """What is running, in words that somebody who did not build it understands."""
 
 import asyncio
+import http.client
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,16 @@ from typing import Any
 from rich.table import Table
 
 from infra.local import session
-from infra.local.runner.rest import FAILURES, Api
+from infra.local.runner.rest import FAILURES, Api, ApiError
 from infra.ops import state
 from infra.ops.console import screen
+from infra.rollout import served
 
 SERVING_NAMESPACE = "serving"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{SERVING_NAMESPACE}/deployments"
+CANARIES = f"/apis/flagger.app/v1beta1/namespaces/{SERVING_NAMESPACE}/canaries"
+FIRST_RELEASE_SECONDS = 120.0
+"""Longest wait for the first stable version: two looks of Flagger's, and pods that start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +33,10 @@ class ServiceStatus:
     wanted: int
     model_digest: str
     url: str
+    release: str = ""
+    """How its release stands, where that is worth telling; empty when nothing is special."""
+    reachable: bool = True
+    """False while no stable version was made yet, so that requests have nowhere to go."""
 
     @property
     def host(self) -> str:
@@ -78,6 +88,9 @@ def collect(stack: str) -> Status:
         for s in services
         if s.ready < s.wanted
     ]
+    problems += [
+        f"service '{s.name}': {s.release} (./plinth logs flagger)" for s in services if not s.reachable
+    ]
     if not services:
         problems.append("no service is deployed: ./plinth up")
     return Status(
@@ -95,20 +108,32 @@ async def _services(kubeconfig: Path, endpoints: dict[str, str], stack: str) -> 
     api = Api(kubeconfig)
     try:
         found = await api.get(DEPLOYMENTS)
+        canaries = await _canaries(api)
     finally:
         await api.close()
-    hostnames = _hostnames(stack)
+    hostnames, phases = _hostnames(stack), served.phases(canaries.get("items", []))
     port = endpoints.get("gateway", "").rsplit(":", 1)[-1]
     return [
         ServiceStatus(
-            name=item["metadata"]["name"],
+            name=name,
             ready=item.get("status", {}).get("readyReplicas", 0),
             wanted=item["spec"].get("replicas", 0),
             model_digest=item["metadata"].get("annotations", {}).get("plinth.dev/model-digest", "unknown"),
-            url=f"http://{hostnames.get(item['metadata']['name'], 'unknown')}:{port}",
+            url=f"http://{hostnames.get(name, 'unknown')}:{port}",
+            release=served.told(phases[name]) if name in phases else "",
+            reachable=phases.get(name) not in served.BEGINNING,
         )
-        for item in found.get("items", [])
+        for name, item in served.in_service(found.get("items", [])).items()
     ]
+
+
+async def _canaries(api: Api) -> Mapping[str, Any]:
+    try:
+        return await api.get(CANARIES)
+    except ApiError as error:
+        if error.status != http.client.NOT_FOUND:
+            raise
+        return {}  # a cluster that knows no releases
 
 
 def _hostnames(stack: str) -> dict[str, str]:
@@ -145,6 +170,8 @@ def show(status: Status) -> None:
             f"Service [bold]{service.name}[/]: [{shade}]{service.ready} of {service.wanted} pods ready[/], "
             f"model {service.model_digest[:19]}…, {service.url}"
         )
+        if service.release:
+            screen.out.print(f"  {service.release}", markup=False)
     for problem in status.problems:
         screen.out.print(f"[red]problem:[/] {problem}")
 
@@ -169,9 +196,12 @@ def wait(stack: str, seconds: float = 30.0) -> Status:
         stack: Name of the stack.
         seconds: How long to wait: a rolled pod may need a few probes after the engine is satisfied.
     """
-    end = time.monotonic() + seconds
+    begun = time.monotonic()
+    end = begun + seconds
     found = collect(stack)
     while not found.healthy and time.monotonic() < end:
         time.sleep(0.5)
         found = collect(stack)
+        if any(not service.reachable for service in found.services):
+            end = begun + FIRST_RELEASE_SECONDS
     return found

@@ -14,6 +14,7 @@ from infra.ops.events import Run
 from infra.ops.recovery import keeping, resource_graph, statements
 from infra.ops.recovery.keeping import Keep
 from infra.ops.recovery.statements import Record
+from infra.rollout.served import stable_copies
 from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
@@ -227,7 +228,7 @@ def _world(settings: Settings, record: Record, account: Account) -> Iterator[Dif
             continue
         served = {
             one["metadata"]["name"]: one["metadata"].get("annotations", {}).get("plinth.dev/model-digest")
-            for one in answer
+            for one in stable_copies(answer)
         }
         for service, digest in record.said["models"].items():
             if served.get(service) != digest:

@@ -5,6 +5,7 @@ from typing import Any
 
 from infra.ops.account import Account
 from infra.ops.verify.model import Document, Unseen
+from infra.rollout.served import stable_copies
 
 NAMESPACES = "/api/v1/namespaces"
 QUOTAS = "/api/v1/resourcequotas"
@@ -146,9 +147,12 @@ def grants(rows: Rows) -> dict[str, Document]:
 
 
 def deployments(rows: Rows) -> dict[str, Document]:
-    """Return each deployment: what it runs, what its pods may do, how many may be lost. Pure."""
+    """Return each deployment: what it runs, what its pods may do, how many may be lost. Pure.
+
+    Where Flagger carries out releases, the copy that answers users stands for the service.
+    """
     found: dict[str, Document] = {}
-    for row in rows[DEPLOYMENTS]:
+    for row in stable_copies(rows[DEPLOYMENTS]):
         spec = row["spec"]["template"]["spec"]
         containers = [*spec["containers"], *(spec.get("initContainers") or ())]
         labels = row["spec"]["template"]["metadata"].get("labels") or {}
