@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from typing import Any
 from xml.sax.saxutils import escape
 
+from moto.iam import models as iam
 from moto.iam.access_control import PermissionResult
-from moto.iam.models import get_account_id_from, iam_backends
 from moto.organizations.models import organizations_backends
 from moto.s3.models import FakeBucket, s3_backends
 from moto.sts.models import sts_backends
@@ -78,14 +78,22 @@ def _denied(who: str, request: S3Request, why: str) -> Reply:
 def caller(key: str) -> str:
     """Return the ARN of the owner of an access key: a role, a user, or the account itself."""
     for partitions in sts_backends.values():
-        for assumed in partitions["aws"].assumed_roles:
-            if assumed.access_key_id == key:
-                return str(assumed.role_arn)
-    for identities in iam_backends.values():
+        if (role := _sessions(partitions["aws"]).get(key)) is not None:
+            return role
+    for identities in iam.iam_backends.values():
         for user in identities["aws"].users.values():
             if any(one.access_key_id == key for one in user.access_keys):
                 return str(user.arn)
-    return f"arn:aws:iam::{get_account_id_from(key)}:root"
+    return f"arn:aws:iam::{iam.get_account_id_from(key)}:root"
+
+
+def _sessions(backend: Any) -> dict[str, str]:
+    """Return the role of each session's key; moto keeps a list, longer by one with each AssumeRole."""
+    made = backend.assumed_roles
+    index: dict[str, str] = backend.__dict__.setdefault("_plinth_sessions", {})
+    for assumed in made[len(index) :]:
+        index.setdefault(assumed.access_key_id, str(assumed.role_arn))
+    return index
 
 
 def _bucket(name: str) -> Any:

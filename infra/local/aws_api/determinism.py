@@ -51,7 +51,8 @@ class Keys:
         if self._kept:
             pem = self._kept.pop(0)
             self.made.append(pem)
-            return serialization.load_pem_private_key(pem.encode(), None)
+            # Made here, kept under a checksum; to check its primes again takes longer than a request.
+            return serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
         key = make()
         pem = key.private_bytes(
             serialization.Encoding.PEM,
@@ -146,7 +147,10 @@ def _load_apart(journal_id: str, created: float) -> None:
     def exec_module(self: SourceFileLoader, module: ModuleType) -> None:
         with pinned(f"{journal_id}/{module.__name__}", created, Keys()):
             load(self, module)
+        if module.__name__.startswith("moto."):
+            _new.append(module)
 
+    _new.extend(module for name, module in list(sys.modules.items()) if name.startswith("moto."))
     SourceFileLoader.exec_module = exec_module  # type: ignore[method-assign, assignment]
 
 
@@ -154,8 +158,8 @@ def _apart(make: Callable[[Any, str], Any], journal_id: str, created: float) -> 
     """Return ``make`` (a backend of an account or region) with random numbers of its own."""
 
     def made(self: Any, key: str) -> Any:
-        if dict.__contains__(self, key):
-            return make(self, key)
+        if (known := dict.get(self, key)) is not None:
+            return known  # both answer with what is there; a dozen such look-ups in each request
         account = getattr(self, "account_id", "-")
         with pinned(f"{journal_id}/{self.service_name}/{account}/{key}", created, Keys()):
             return make(self, key)
@@ -163,16 +167,14 @@ def _apart(make: Callable[[Any, str], Any], journal_id: str, created: float) -> 
     return made
 
 
-_seen: set[str] = set()
+_new: list[ModuleType] = []
+"""The moto modules that were loaded and do not have the pinned clock yet."""
 
 
 def pin_new_modules() -> None:
     """Give the pinned clock to the moto modules that were imported since the last call."""
-    for name in [n for n in sys.modules if n not in _seen]:
-        _seen.add(name)
-        module = sys.modules[name]
-        if not name.startswith("moto."):
-            continue
+    while _new:
+        module = _new.pop()
         held = getattr(module, "datetime", None)
         if held is dt:
             module.datetime = _datetime_module  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from moto.moto_proxy.proxy3 import MotoRequestHandler
+from moto.core.request import Request
 from werkzeug.exceptions import HTTPException
 
 from infra.local.aws_api import (
@@ -25,6 +25,7 @@ from infra.local.aws_api import (
     replication,
     rpc_cbor,
     s3_requests,
+    shortcuts,
 )
 from infra.local.aws_api.journal import Journal, Record
 from infra.local.aws_api.small_services import SmallServices
@@ -82,7 +83,7 @@ class Emulator:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._moto = MotoRequestHandler(0)
+        self._routes = shortcuts.Routes()
         engine = f"moto {version('moto')}"
         self.journal = Journal(path, engine)
         determinism.install(self.journal.id, self.journal.created)
@@ -90,6 +91,7 @@ class Emulator:
         bucket_judge.install()
         replication.install(time.time)  # pinned while a request is handled
         self._small = SmallServices()
+        shortcuts.install()
         self._done: OrderedDict[str, Answer] = OrderedDict()
         self.status_mismatches = 0
         self.body_mismatches = 0
@@ -207,17 +209,19 @@ class Emulator:
     ) -> Answer:
         try:
             # Looked up first, outside the pins: it imports the service when it is the first request.
-            emulated = self._moto.get_handler_for_host(host=host, path=path) is not None
+            handler = self._routes.handler(host, path)
             determinism.pin_new_modules()
             lower = {name.lower(): value for name, value in headers.items()}
             with pins or nullcontext():
                 result: Any = bucket_judge.answer(method, host, path, lower)
                 result = result or self._small.answer(method, host, path, lower, body)
-                if result is None and not emulated:
+                if result is None and handler is None:
                     return refusal(
                         UNSUPPORTED, "NotImplemented", "moto does not emulate this service or path", host
                     )
-                result = result or self._moto.parse_request(method, host, path, headers, body)
+                if not result and handler is not None:
+                    request = Request.from_primitives(method, host + path, headers, body)
+                    result = handler(request, request.raw_url, request.headers)
         except HTTPException as error:
             result = (error.code, error.get_headers(), error.get_body())
         except NotImplementedError as error:
