@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.local import aws_api, nodes
+from infra.local.aws_api import replaying
 from infra.local.control_plane import arguments, bootstrap
 from infra.local.control_plane.kube_api import KubeError
 from infra.local.isolation import local_env
 from infra.local.paths import cache_dir
 from infra.local.supervisor.layout import PYTHON, Site, instance
 from infra.local.supervisor.processes import MARKER
-from infra.local.supervisor.status import Platform
+from infra.local.supervisor.status import Platform, Working
 
 PROBE_TIMEOUT = 3.0
 """Seconds for one probe. Parts on loopback answer in milliseconds; more means that they are not ready."""
@@ -121,7 +122,7 @@ def catalogue(site: Site) -> list[Part]:
                 f"--port={site.ports['aws']}",
                 f"--journal={site.aws / 'journal'}",
             ],
-            probe=lambda _: _aws(site),
+            probe=lambda since: _aws(site, since),
             ports=("aws",),
             env=base,
         ),
@@ -211,10 +212,14 @@ def catalogue(site: Site) -> list[Part]:
     ]
 
 
-def _aws(site: Site) -> str | None:
+def _aws(site: Site, since: float) -> str | None:
     answer = aws_api.health(platform_of(site).endpoints["aws_proxy"], PROBE_TIMEOUT)
     if answer is None:
-        return "it does not answer yet (it may be replaying its journal)"
+        journal = site.aws / "journal"
+        if (replayed := replaying.read(journal, since)) is None:
+            return "it does not answer yet"
+        fix = f"./plinth logs aws says at which record; {replaying.RESET}"
+        return Working(f"{replayed} ({journal})", replayed.done, fix)
     if answer["instance"] != (site.aws / "instance").read_text().strip():
         return "the AWS API of another clone answers on its port"
     return None

@@ -12,6 +12,7 @@ from typing import Literal
 import psutil
 
 from infra.local import session, toolchain
+from infra.local.aws_api import journal, replaying
 from infra.local.paths import cache_dir, home
 from infra.ops import state
 
@@ -132,6 +133,20 @@ def _platform(_: str) -> Finding:
     return Finding(check="platform", verdict="ok", seen=f"up, {len(current.parts)} parts ready")
 
 
+def _journal(_: str) -> Finding:
+    path = home() / "local" / "aws" / "journal"
+    records = journal.count(path)
+    seen = f"{records:,} records" + (f", {path.stat().st_size / 1e6:.1f} MB" if records else "")
+    if records < replaying.LARGE_RECORDS:
+        return Finding(check="journal", verdict="ok", seen=seen)
+    return Finding(
+        check="journal",
+        verdict="warning",
+        seen=f"{seen}: each start of the local AWS API replays it",
+        fix=f"If starts take too long: {replaying.RESET}.",
+    )
+
+
 def _state(stack: str) -> Finding:
     path = state.state_file(stack)
     if not path.exists():
@@ -167,6 +182,7 @@ _CHECKS: tuple[Callable[[str], Finding], ...] = (
     _loopback,
     _toolchain,
     _platform,
+    _journal,
     _state,
     _credentials,
 )

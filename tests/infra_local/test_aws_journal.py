@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import PlatformError
-from infra.local.aws_api.journal import Journal, Record
+from infra.local.aws_api.journal import Journal, Record, count
 
 
 def record(body: bytes = b"body", path: str = "/") -> Record:
@@ -52,6 +52,14 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     assert list(again.replay()) == written
     assert (again.id, again.engine, again.cut_bytes) == (first_id, "moto x", 0)
     assert again.size == (tmp_path / "j").stat().st_size
+
+
+def test_records_are_counted_without_taking_the_journal(tmp_path: Path) -> None:
+    assert count(tmp_path / "none") == 0
+    filled(tmp_path / "j", 7)
+    held = Journal(tmp_path / "j", "moto x")
+    assert count(tmp_path / "j") == 7
+    held.close()
 
 
 def test_the_journal_is_private(tmp_path: Path) -> None:

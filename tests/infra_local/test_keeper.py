@@ -16,6 +16,7 @@ from infra.local.parts import Part
 from infra.local.supervisor import keeper as module
 from infra.local.supervisor.keeper import Keeper
 from infra.local.supervisor.layout import Site
+from infra.local.supervisor.status import Working
 
 pytestmark = pytest.mark.parts
 
@@ -191,6 +192,30 @@ def test_a_part_that_never_gets_ready_is_started_again(stage: Stage, monkeypatch
     keeper = stage.keeper()
     run_until(keeper, lambda: keeper.status.state == "backoff")
     assert keeper.status.message.startswith("not ready after 0 s (deaf)")
+
+
+def test_a_part_that_gets_further_is_waited_for_and_one_that_stands_still_is_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_SECONDS", 1.0)
+    stage.missing = Working("1 % done", 1, "look there")
+    keeper = stage.keeper()
+    first = time.monotonic()
+    run_until(keeper, lambda: keeper.status.message == "1 % done")
+    pid = keeper.status.pid
+    for done in range(2, 12):  # together longer than the patience
+        stage.missing = Working(f"{done} % done", done, "look there")
+        end = time.monotonic() + 0.2
+        run_until(keeper, lambda: time.monotonic() > end)  # noqa: B023 - called at once
+    assert time.monotonic() - first > module.START_SECONDS
+    assert (keeper.status.restarts, keeper.status.pid, keeper.status.done) == (0, pid, 11)
+
+    run_until(keeper, lambda: keeper.status.state == "backoff")
+    assert keeper.status.stuck == "it has stood still for 1 s: 11 % done"
+    assert keeper.status.fix == "look there"
+    stage.missing = None
+    run_until(keeper, lambda: keeper.status.state == "ready")
+    assert keeper.status.stuck == keeper.status.fix == ""
 
 
 def test_a_part_that_stops_answering_is_started_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,6 +283,58 @@ def test_the_status_file_is_read_back_and_damage_is_no_platform(tmp_path: Path) 
         assert Platform.load(path) is None
 
 
+class Follow:
+    """A platform whose status changes with each look of the start that waits for it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *states: PartStatus) -> None:
+        self.states = list(states)
+        self.clock = 0.0
+        monkeypatch.setattr(homes, "supervised", lambda _: True)
+        monkeypatch.setattr(session, "_outdated", lambda _: False)
+        monkeypatch.setattr(session, "_retry_failed", lambda _: None)
+        monkeypatch.setattr(Platform, "load", lambda _: self.look())
+        monkeypatch.setattr(session.time, "monotonic", lambda: self.clock)
+        monkeypatch.setattr(session.time, "sleep", lambda _: None)
+
+    def look(self) -> Platform:
+        self.clock += session.READY_SECONDS * 0.9  # a long time passes between two looks
+        return Platform(pid=1, started=0, parts={"aws": self.states.pop(0)})
+
+
+def replaying(done: int, **more: Any) -> PartStatus:
+    return PartStatus(state="starting", message=f"replays its journal: {done} %", done=done, **more)
+
+
+def test_a_start_is_patient_as_long_as_a_part_gets_further(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes.make(home)
+    told: list[str] = []
+    Follow(monkeypatch, *[replaying(done) for done in range(1, 9)], PartStatus(state="ready"))
+    platform = session.start(lambda _part, _state, message: told.append(message))
+    assert platform.ready
+    assert told[0] == "replays its journal: 1 %"
+
+
+def test_a_start_that_gets_no_further_ends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    homes.make(home)
+    # It is started again and again, and never gets beyond where it was: that is no progress.
+    Follow(monkeypatch, replaying(5), *[replaying(done) for done in (1, 5) for _ in range(9)])
+    with pytest.raises(PlatformError, match="did not become ready"):
+        session.start()
+
+
+def test_what_stood_still_is_named_with_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    homes.make(home)
+    stuck = "it has stood still for 120 s: replays its journal: 41 % of 12.3 MB (/home/local/aws/journal)"
+    old = replaying(0, stuck="an earlier one", restarts=1)
+    Follow(monkeypatch, old, replaying(41, restarts=1), replaying(0, stuck=stuck, fix="purge", restarts=2))
+    with pytest.raises(PlatformError) as refused:
+        session.start()
+    assert "41 % of 12.3 MB (/home/local/aws/journal)" in str(refused.value)
+    assert refused.value.fix == "purge"
+
+
 def test_a_part_that_failed_makes_the_message(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     homes.make(home)
     log = home / "local" / "logs" / "aws.log"

@@ -22,6 +22,7 @@ from infra.local.aws_api import (
     completions,
     determinism,
     long_polls,
+    replaying,
     replication,
     rpc_cbor,
     s3_requests,
@@ -98,8 +99,7 @@ class Emulator:
         started = time.monotonic()
         if self.journal.engine != engine:
             say(f"journal was written by {self.journal.engine}, this is {engine}: replay may differ")
-        for record in self.journal.replay():
-            self._replay(record)
+        self._replay_all()
         self.replay_seconds = time.monotonic() - started
         if self.journal.cut_bytes:
             say(
@@ -107,6 +107,16 @@ class Emulator:
                 " (killed while writing, or damaged): cut off and kept beside the journal"
             )
         say(f"journal: {self.journal.records} records replayed in {self.replay_seconds:.2f} s")
+
+    def _replay_all(self) -> None:
+        teller = replaying.Teller(self.journal.path)
+        for record in self.journal.replay():
+            self._replay(record)
+            found = replaying.Replayed(
+                records=self.journal.records, done=self.journal.size, total=self.journal.found_bytes
+            )
+            teller.tell(found)
+        teller.end()
 
     def statistics(self) -> dict[str, Any]:
         """Return what the health document says of the journal (bytes, records, seconds)."""

@@ -16,8 +16,8 @@ from infra.local.supervisor.status import PartStatus, Platform
 __all__ = ["Platform", "Progress", "Tools", "current", "env", "start", "stop"]
 
 READY_SECONDS = 240.0
-"""Seconds until all parts must be ready. Warm it takes under ten on two cores; the limit is for a
-machine that compiles something at the same time."""
+"""Seconds until all parts must be ready, counted anew from each progress that a part tells of. Warm it takes
+under ten on two cores; the limit is for a machine that compiles something at the same time."""
 STOP_SECONDS = 60.0
 """Seconds until a supervisor that was told to stop must have gone: the sum of its parts' graces."""
 RETRY_SECONDS = 5.0
@@ -168,6 +168,8 @@ def _retry_failed(root: Path) -> None:
 def _wait(root: Path, progress: Progress) -> Platform:
     """Follow the status file until every part is ready."""
     seen: dict[str, tuple[str, str]] = {}
+    furthest: dict[str, int] = {}
+    restarts: dict[str, int] = {}
     deadline = time.monotonic() + READY_SECONDS
     while True:
         alive = homes.supervised(root)  # looked at first: the file is removed before the lock is free
@@ -183,6 +185,10 @@ def _wait(root: Path, progress: Progress) -> Platform:
             if seen.get(name) != (part.state, part.message):
                 seen[name] = (part.state, part.message)
                 progress(name, part.state, part.message)
+            if part.done > furthest.get(name, 0):  # further than any try before
+                furthest[name], deadline = part.done, time.monotonic() + READY_SECONDS
+            if part.restarts > restarts.setdefault(name, part.restarts) and part.stuck:
+                raise _stood_still(name, part)
         if platform.failed:
             raise _not_ready(platform.failed)
         if platform.ready:
@@ -190,6 +196,10 @@ def _wait(root: Path, progress: Progress) -> Platform:
         if time.monotonic() > deadline:
             raise _not_ready({name: part for name, part in platform.parts.items() if part.state != "ready"})
         time.sleep(homes.POLL)
+
+
+def _stood_still(name: str, part: PartStatus) -> PlatformError:
+    return PlatformError(f"{name} does not get ready: {part.stuck}", where=part.log, fix=part.fix)
 
 
 def _not_ready(parts: dict[str, PartStatus]) -> PlatformError:

@@ -14,7 +14,7 @@ from infra.local.paths import repo_root
 from infra.local.ports import holder, is_free
 from infra.local.supervisor import processes
 from infra.local.supervisor.layout import Site
-from infra.local.supervisor.status import PartStatus, State
+from infra.local.supervisor.status import PartStatus, State, Working
 
 PROBE_SECONDS = 0.15
 """Seconds between two probes of a part that starts: what a start can take too long at most."""
@@ -25,7 +25,7 @@ HUNG_SECONDS = 60.0
 something starves a healthy part for seconds, not for a minute."""
 START_SECONDS = 120.0
 """A part that is not ready after this long is started again. The slowest, the API server, takes 4 s on
-two idle cores; replaying a large AWS journal may take longer."""
+two idle cores. For a part that tells how far it is, this long without getting further counts."""
 CRASHES, CRASH_WINDOW = 5, 120.0
 """A part that dies this often within this many seconds is given up: it will not get better by itself."""
 BACKOFF, BACKOFF_MAX = 0.4, 8.0
@@ -54,7 +54,7 @@ class Keeper:
         self._process: subprocess.Popen[bytes] | None = None
         self._probe: Future[str | None] | None = None
         self._crashes: deque[float] = deque(maxlen=CRASHES)
-        self._started = self._next = self._answered = self._born = 0.0
+        self._moved = self._next = self._answered = self._born = 0.0
         self._settled = False
         self._reason = ""
         """Why this class itself killed the process, if it did."""
@@ -101,6 +101,7 @@ class Keeper:
         missing = probe.result()
         if missing is None:
             self._settled, self._answered = True, now
+            self.status.stuck = self.status.fix = ""
             self._next = now + ALIVE_SECONDS
             self._set("ready", "")
             return
@@ -113,8 +114,14 @@ class Keeper:
             return
         self._next = now + PROBE_SECONDS
         self._set("starting", missing)
-        if now - self._started > START_SECONDS:
-            self._kill(f"not ready after {START_SECONDS:.0f} s ({missing})")
+        if isinstance(missing, Working) and missing.done > self.status.done:
+            self.status.done, self._moved = missing.done, now
+        if now - self._moved <= START_SECONDS:
+            return
+        if isinstance(missing, Working):
+            self.status.stuck = f"it has stood still for {START_SECONDS:.0f} s: {missing}"
+            self.status.fix = missing.fix
+        self._kill(f"not ready after {START_SECONDS:.0f} s ({missing})")
 
     def _start(self, now: float) -> None:
         taken = [port for port in self._ports if not is_free(port)]
@@ -134,7 +141,8 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 - one part's trouble must not end the others
             self._crashed(now, f"cannot be started: {error}")
             return
-        self._started, self._next, self._settled = now, now + PROBE_SECONDS, False
+        self._moved, self._next, self._settled = now, now + PROBE_SECONDS, False
+        self.status.done = 0
         self.status.pid = self._process.pid
         self.status.created = _created(self._process.pid)
         self._set("starting", "")

@@ -4,11 +4,31 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from infra.local.certs import write_private
 
 State = Literal["starting", "ready", "backoff", "failed", "stopped"]
+
+
+class Working(str):
+    """What a part that starts still lacks, said while it comes nearer to it: patience counts from then.
+
+    Args:
+        text: For people.
+        done: Rises as long as the part comes nearer; any unit.
+        fix: What to do when it stands still.
+    """
+
+    __slots__ = ("done", "fix")
+    done: int
+    fix: str
+
+    def __new__(cls, text: str, done: int, fix: str) -> Self:
+        """Make the text and note the rest."""
+        made = super().__new__(cls, text)
+        made.done, made.fix = done, fix
+        return made
 
 
 @dataclass(kw_only=True)
@@ -23,6 +43,12 @@ class PartStatus:
     """Seconds since the epoch at which the state began."""
     message: str = ""
     log: str = ""
+    done: int = 0
+    """How much of a long start is done, in a unit of the part's own; 0 when it does not tell."""
+    stuck: str = ""
+    """What its start said when it stood still and was given up, until the part is ready; else empty."""
+    fix: str = ""
+    """What to do about that."""
     created: float | None = None
     """Start time of the process as the system counts it: proves that ``pid`` is still this process."""
 
