@@ -27,7 +27,7 @@ from infra.settings_foundation import (
 )
 from infra.settings_monitoring import MonitoringSettings
 from infra.settings_operations import AuditSettings, CostSettings, RecoverySettings, StorageSettings
-from infra.settings_rollout import RolloutSettings
+from infra.settings_rollout import RetrainingSettings, RolloutSettings
 from infra.settings_sources import RELEASES_VARIABLE, all_config, decode, known_stacks, read_json
 from infra.settings_tokens import TOKENS_VARIABLE, TokenSettings
 
@@ -147,6 +147,7 @@ class Settings(Frozen):
     audit: AuditSettings = AuditSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     rollout: RolloutSettings = RolloutSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
     recovery: RecoverySettings = RecoverySettings()
     cost: CostSettings = CostSettings()
     identity: IdentitySettings = IdentitySettings()
@@ -324,6 +325,10 @@ class Settings(Frozen):
             ({"recovery", "aws"}, settings_checks.recovery(self.recovery, environment=where, region=region)),
             ({"cost"}, settings_checks.cost(self.cost, environment=where)),
             ({"rollout", "aws"}, settings_rollout.mistakes(self.rollout, emulated=self.aws.emulated)),
+            (
+                {"retraining", "aws"},
+                settings_rollout.retraining_mistakes(self.retraining, emulated=self.aws.emulated),
+            ),
             (
                 {"owner", "storage", "audit"},
                 settings_checks.records(

@@ -61,6 +61,35 @@ class RolloutSettings(Frozen):
     ] = 120
 
 
+class RetrainingSettings(Frozen):
+    """Whether services are trained anew without anybody asking."""
+
+    engine: Annotated[
+        Literal["none", "watch"],
+        Field(
+            description="`watch`: a standing job looks at drift, settled reviews and deliveries, and trains "
+            "when a contract's `retraining` says that it is time. `none`: people start each look."
+        ),
+    ] = "none"
+    look_seconds: Annotated[
+        int, Field(ge=10, le=86_400, description="Seconds between two looks; each costs seconds of CPU.")
+    ] = 300
+
+
+def retraining_mistakes(retraining: RetrainingSettings, *, emulated: bool) -> Iterable[str]:
+    """Return what does not fit together, one line for each mistake.
+
+    Args:
+        retraining: The settings.
+        emulated: Whether the stack lives on the local platform.
+    """
+    if retraining.engine == "watch" and not emulated:
+        yield (
+            "plinth:retraining.engine: 'watch' runs on emulated stacks only: there is no image of the job; "
+            "on AWS let a scheduler run './plinth retrain once SERVICE'"
+        )
+
+
 def mistakes(rollout: RolloutSettings, *, emulated: bool) -> Iterable[str]:
     """Return what does not fit together, one line for each mistake.
 

@@ -28,6 +28,8 @@ OPERATIONS = (
     "plinth_service_pods_wanted",
     "plinth_shadow_disagreement_share",
     "plinth_shadow_failed_share",
+    "plinth_retraining_look_ok",
+    "plinth_retraining_look_timestamp_seconds",
     "plinth_shadow_pairs",
     "plinth_shadow_score_distance",
     "plinth_shadow_slow_share",

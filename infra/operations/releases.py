@@ -1,4 +1,4 @@
-"""What the gates of releases look at, in one stack."""
+"""What the gates of releases and continuous training look at, in one stack."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,31 @@ from pathlib import Path
 from infra.operations import cluster
 from infra.operations.gates import Sources
 from infra.operations.shadows import Shadows
+from infra.operations.training import Wanted
 from infra.ops import changes, contracts, emulated
 from infra.ops.releases import releases_file
 from infra.settings_sources import RELEASES_VARIABLE
 from services.readiness import contract_file
+
+
+def wanted(stack: str) -> Wanted:
+    """Return which services of a stack are to be retrained without anybody asking.
+
+    Args:
+        stack: Name of the stack.
+
+    Raises:
+        SettingsError: There is no such stack, or its file has mistakes.
+    """
+    settings = changes.stack_settings(emulated.stack_file(stack), {})
+    if settings.retraining.engine == "none":
+        return Wanted(services=(), seconds=settings.retraining.look_seconds)
+    asking = (
+        service
+        for service in sorted(settings.services)
+        if contract_file.load(contracts.folder(service)).retraining
+    )
+    return Wanted(services=tuple(asking), seconds=settings.retraining.look_seconds)
 
 
 def sources(stack: str, kubeconfig: Path | None) -> Sources:

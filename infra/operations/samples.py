@@ -24,6 +24,8 @@ HELP = {
     "plinth_shadow_failed_share": "Share in which only the candidate failed, three standard errors lower.",
     "plinth_shadow_slow_share": "Share in which only the candidate was slow, three standard errors lower.",
     "plinth_shadow_score_distance": "Mean distance of the probabilities of both.",
+    "plinth_retraining_look_timestamp_seconds": "When retraining last looked, in seconds since 1970.",
+    "plinth_retraining_look_ok": "1 when that look ended well, 0 when a training failed or was refused.",
     "plinth_operations_read_ok": "1 when a reading succeeded the last time, else 0.",
     "plinth_operations_read_timestamp_seconds": "When a reading last succeeded, in seconds since 1970.",
 }

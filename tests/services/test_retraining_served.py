@@ -2,7 +2,7 @@
 
 A real server with its own review table answers drifted requests and tells of the drift; people settle the
 cases that it asks about, as they do every day (here a loop does, with the truth of each row). From there
-on nobody does anything: one look of continuous training does the rest.
+on nobody does anything: the standing job, which was there before the drift, does the rest.
 """
 
 import csv
@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from served import Server, free_port, serving
 
 from infra.local.paths import repo_root
+from infra.operations.training import Trainer, Wanted
 from infra.ops import acts, lifecycle, retraining, trail
 from infra.settings import Settings
 from services.credit_risk import data
@@ -134,6 +135,18 @@ def settle(queue: ReviewQueue, truths: dict[str, str]) -> None:
         queue.label("ada", decision, truth)
 
 
+def looked(ground: retraining.Ground, steps: list[str]) -> str:
+    steps.append(retraining.once(ground)["step"])
+    return steps[-1]
+
+
+def wait_for(condition: Callable[[], bool], steps: list[str]) -> None:
+    end = time.monotonic() + BOUND_SECONDS
+    while not condition():
+        assert time.monotonic() < end, steps
+        time.sleep(0.5)
+
+
 def test_drift_in_live_traffic_ends_in_a_validated_candidate_in_shadow(
     built, table, tmp_path, monkeypatch
 ) -> None:
@@ -156,22 +169,30 @@ def test_drift_in_live_traffic_ends_in_a_validated_candidate_in_shadow(
     ).version
 
     with serving(built.bento, tmp_path / "one", service=SERVICE, extra=extra) as server:
-        truths = other_customers(server)
-        settle(queue, truths)
         ground = retraining.Ground(
             settings=settings, service=SERVICE, place="folder", drifted=lambda: drifted(server)
         )
-        done = retraining.once(ground)
+        steps: list[str] = []
+        job = Trainer(lambda: Wanted(services=(SERVICE,), seconds=1.0), lambda _: looked(ground, steps))
+        job.start()
+        try:
+            settle(queue, other_customers(server))
+            registry = lifecycle.stores(settings, "folder").registry
+            wait_for(lambda: "handed over" in steps, steps)
+        finally:
+            job.close()
 
-    assert done["step"] == "handed over", done
-    shadow = lifecycle.stores(settings, "folder").registry.at(SERVICE, "shadow")
+    shadow = registry.at(SERVICE, "shadow")
     assert shadow is not None
     assert shadow.version > first.version
     assert shadow.digest != first.digest
-    told = acts.history(Reader(SERVICE, store=store), acts.RETRAINING)
+    told = [
+        act for act in acts.history(Reader(SERVICE, store=store), acts.RETRAINING) if act["run"] != "waiting"
+    ]
     assert [act["step"] for act in told] == [
         *("triggered", "trained", "validated", "registered", "shadow", "handed over")
     ]
     assert "drift of inputs" in told[0]["trigger"]
-    assert told[1]["labels"] == len(truths)
+    settled = len(queue.cases("labelled", most=10**6))
+    assert PIPELINE.contract().data.smallest_batch <= told[1]["labels"] <= settled
     assert Reader(SERVICE, store=store).verify().findings == ()

@@ -90,6 +90,7 @@ def parts(
                 f"--listen={on('operations')}",
                 f"--kubeconfig={site.kube / 'monitor.kubeconfig'}",
                 f"--certificates={site.pki}",
+                "--retrains",
             ],
             probe=lambda _: answers(site.ports["operations"], "/livez"),
             after=("apiserver", "aws"),
