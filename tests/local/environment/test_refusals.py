@@ -93,19 +93,19 @@ def test_a_service_whose_owners_did_not_sign_is_refused(refused: Clone) -> None:
     assert refused.resources() == before
 
 
-def _owner(clone: Clone) -> str:
-    with clone.aws("s3") as s3:
-        (name,) = [n for n in clone.buckets() if "artifacts-" in n and n.endswith("eu-central-1")]
-        tags = s3.get_bucket_tagging(Bucket=name)["TagSet"]
-    return str({tag["Key"]: tag["Value"] for tag in tags}["plinth:owner"])
+def _cpu(clone: Clone) -> str:
+    with clone.kubernetes() as api:
+        found = api.get("/apis/apps/v1/namespaces/serving/deployments/digit-reader").raise_for_status().json()
+    return str(found["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"])
 
 
 def test_where_a_person_must_accept_nothing_goes_around_that_person(settled: Clone, draft: Clone) -> None:
     assert draft.home == settled.home
     stack, program = draft.root / "stacks" / "Pulumi.local.yaml", draft.root / "infra" / "program.py"
     edit(stack, "plinth:approval: gates", "plinth:approval: person")
-    edit(stack, "plinth:owner: .*", "plinth:owner: ada")
-    before, owner = draft.resources(), _owner(draft)
+    edit(stack, "digit-reader:\n      cpu_millicores: 250", "digit-reader:\n      cpu_millicores: 240")
+    before = draft.resources()
+    assert _cpu(draft) == "250m"
 
     refused = draft.plinth("up").ended(Exit.REFUSED, "Stack 'local' is not changed: ", "--accept-as")
     assert "control change-needs-accepted-preview" in refused.err
@@ -114,7 +114,7 @@ def test_where_a_person_must_accept_nothing_goes_around_that_person(settled: Clo
     assert "control change-needs-accepted-preview" in plain.text
     assert "Traceback" not in plain.text
     assert draft.resources() == before
-    assert _owner(draft) == owner
+    assert _cpu(draft) == "250m"
 
     draft.plinth("preview").ended(Exit.OK, "A person has to accept it: ./plinth preview --accept-as")
     draft.plinth("up").ended(Exit.REFUSED)
@@ -124,11 +124,11 @@ def test_where_a_person_must_accept_nothing_goes_around_that_person(settled: Clo
     draft.plinth("up").ended(
         Exit.REFUSED, "the program, the policies or the settings changed after the preview was accepted"
     )
-    assert _owner(draft) == owner
+    assert _cpu(draft) == "250m"
 
     draft.plinth("preview", "--accept-as", "Ada").ended(Exit.OK)
     draft.plinth("up").ended(Exit.OK, "Stack local is up: ")
-    assert _owner(draft) == "ada"
+    assert _cpu(draft) == "240m"
     assert draft.plinth("up", "--json").ended(Exit.OK).json["changes"] == {}, "nothing to accept"
 
 
