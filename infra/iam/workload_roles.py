@@ -175,6 +175,13 @@ def model_service(scope: Scope, service: str, *, queue: bool = False) -> Workloa
                 resources=scope.table("reviews"),
             ),
             Statement(
+                # What people found, to see whether the model still holds: its own settled cases only.
+                sid="ReadOwnSettledReviews",
+                actions=["dynamodb:Query"],
+                resources=[f"{scope.table('reviews')[0]}/index/by-settling"],
+                conditions={"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": [service]}},
+            ),
+            Statement(
                 sid="EncryptReviews",
                 actions=WRITE_ENCRYPTED,
                 resources=[scope.keys],

@@ -141,17 +141,23 @@ def _tables(
             ),
             opts,
         ),
-        # Decisions that wait for a person; found by state, the oldest first.
+        # Decisions that wait for a person; found by state, the oldest first. Once settled, also by service.
         "reviews": ProtectedTable(
             "review-index",
             ProtectedTableArgs(
                 table_name=naming.table(environment, "review-index"),
                 data_class="reviews",
                 key_arn=keys["reviews"].arn,
-                attributes={"service": "S", "decision": "S", "state": "S", "asked_at": "S"},
+                attributes={
+                    "service": "S",
+                    "decision": "S",
+                    "state": "S",
+                    "asked_at": "S",
+                    "labelled_at": "S",
+                },
                 partition_by="service",
                 sort_by="decision",
-                indexes={"by-state": ("state", "asked_at")},
+                indexes={"by-state": ("state", "asked_at"), "by-settling": ("service", "labelled_at")},
             ),
             opts,
         ),

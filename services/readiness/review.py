@@ -20,6 +20,9 @@ WAITING: tuple[State, ...] = ("escalated", "open")
 
 BY_STATE = "by-state"
 """Index of the table: state, then the time at which the case was asked."""
+BY_SETTLING = "by-settling"
+"""Index of the settled cases: service, then the time at which a person settled the case. A service may read
+the part of it that is its own, and nothing else of the table."""
 
 
 class ReviewError(ServiceError):
@@ -110,14 +113,18 @@ class ReviewQueue:
                 found.append(_case(item))
         return found
 
-    def latest(self, state: State, most: int) -> list[Case]:
-        """Return the latest cases of a state, by when they were asked; the newest last."""
-        found: list[Case] = []
-        for item in self._query(state, newest_first=True):
-            if len(found) >= most:
-                break
-            found.append(_case(item))
-        return found[::-1]
+    def settled(self, most: int) -> list[Case]:
+        """Return the cases that were settled last, in the order in which they were asked."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=BY_SETTLING,
+            KeyConditionExpression="service = :service",
+            ExpressionAttributeValues={":service": {"S": self.service}},
+            ScanIndexForward=False,
+            PaginationConfig={"MaxItems": most},
+        )
+        found = [_case(item) for page in pages for item in page["Items"]]
+        return sorted(found, key=lambda case: case.asked_at)
 
     def get(self, decision: str) -> Case:
         """Return one case.
@@ -237,7 +244,7 @@ class ReviewQueue:
     def _key(self, decision: str) -> dict[str, Any]:
         return {"service": {"S": self.service}, "decision": {"S": decision}}
 
-    def _query(self, state: State, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+    def _query(self, state: State) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self.table,
             IndexName=BY_STATE,
@@ -245,7 +252,6 @@ class ReviewQueue:
             FilterExpression="service = :service",
             ExpressionAttributeNames={"#s": "state"},
             ExpressionAttributeValues={":state": {"S": state}, ":service": {"S": self.service}},
-            ScanIndexForward=not newest_first,
         )
         for page in pages:
             yield from page["Items"]

@@ -42,8 +42,8 @@ class ReviewFeed:
         return self._waiting.full()
 
     def labelled(self, most: int) -> list[Case]:
-        """Return the cases that were settled, those of the latest decisions, the newest last."""
-        return self._reviews.latest("labelled", most)
+        """Return the cases that were settled last, in the order in which they were asked."""
+        return self._reviews.settled(most)
 
     def ask(self, case: Case) -> None:
         """Take a case; call only while not :attr:`full`."""

@@ -8,11 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import psutil
 import pytest
-from botocore.config import Config
-from served import Server, free_port, serving, start, stop, token, wait_for
+from aws import REGION, process_of
+from served import Server, serving, start, stop, token, wait_for
 
 from infra.ops.bench_serving import request_bytes
 from services.readiness.decision_log.reading import Reader
@@ -22,11 +21,6 @@ pytestmark = pytest.mark.serving
 CONNECTIONS = 64
 ROOT = Path(__file__).parents[2]
 BUCKET = "decisions"
-AWS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-}
 
 
 @pytest.fixture
@@ -119,8 +113,8 @@ def test_a_service_that_is_killed_goes_on_with_its_chain(built, tmp_path) -> Non
 
 
 def test_a_log_store_that_is_killed_loses_no_decision(built, tmp_path) -> None:
-    with bucket(tmp_path) as (store, client, place):
-        extra = {**EXTRA, **AWS, "PLINTH_DECISIONS_BUCKET": BUCKET, "AWS_ENDPOINT_URL": place}
+    with bucket(tmp_path) as (store, client, environment):
+        extra = {**EXTRA, **environment, "PLINTH_DECISIONS_BUCKET": BUCKET}
         with (
             serving(built.bento, tmp_path / "one", service="credit-risk", extra=extra) as server,
             loaded(server, 1) as before,
@@ -143,36 +137,18 @@ def test_a_log_store_that_is_killed_loses_no_decision(built, tmp_path) -> None:
 
 
 @contextlib.contextmanager
-def bucket(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], object, str]]:
+def bucket(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], object, dict[str, str]]]:
     """Give an S3 of its own process, with one bucket."""
-    port = free_port()
-    argv = [sys.executable, "-m", "moto.server", "-p", str(port)]
-    with (folder / "store.log").open("wb") as log:
-        store = subprocess.Popen(argv, stdout=log, stderr=log)
-    place = f"http://127.0.0.1:{port}"
-    quick = Config(retries={"total_max_attempts": 1}, proxies={})
-    client = boto3.client(
-        "s3",
-        endpoint_url=place,
-        region_name="eu-central-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=quick,
-    )
+    with process_of("s3", folder, attempts=1) as (store, client, environment):
 
-    def made() -> bool:
-        try:
-            where = {"LocationConstraint": "eu-central-1"}
-            client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
-            client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        except Exception:  # noqa: BLE001 - it is not up yet
-            return False
-        return True
+        def made() -> bool:
+            try:
+                where = {"LocationConstraint": REGION}
+                client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
+                client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+            except Exception:  # noqa: BLE001 - it is not up yet
+                return False
+            return True
 
-    try:
         until(made, "the store did not start")
-        yield store, client, place
-    finally:
-        client.close()
-        store.kill()
-        store.wait(10)
+        yield store, client, environment

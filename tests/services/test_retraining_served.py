@@ -8,18 +8,15 @@ on nobody does anything: the standing job, which was there before the drift, doe
 import csv
 import io
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
+from aws import make_review_table, process_of
 from prometheus_client.parser import text_string_to_metric_families
-from served import Server, free_port, serving
+from served import Server, serving
 
 from infra.local.paths import repo_root
 from infra.operations.training import Trainer, Wanted
@@ -34,11 +31,6 @@ from services.readiness.review_feed import queue_of
 
 pytestmark = pytest.mark.serving
 SERVICE, TABLE = "credit-risk", "reviews"
-KEYS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-}
 BOUND_SECONDS = 120  # only bounds a hang
 SETTLED = 110  # a batch is 100 rows
 LIVE = (0, 1)  # of each five rows these two come in as live traffic; the others are what was known before
@@ -47,44 +39,9 @@ LIVE = (0, 1)  # of each five rows these two come in as live traffic; the others
 @pytest.fixture
 def table(tmp_path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
     """A DynamoDB of its own process, with a review table."""
-    port = free_port()
-    with (tmp_path / "aws.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=log, stderr=log
-        )
-    place = f"http://127.0.0.1:{port}"
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=place,
-        region_name="eu-central-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(proxies={}, retries={"total_max_attempts": 20, "mode": "standard"}),
-    )
-    names = ("service", "decision", "state", "asked_at")
-    try:
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=keys("service", "decision"),
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "by-state",
-                    "KeySchema": keys("state", "asked_at"),
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
-        extra = {"AWS_ENDPOINT_URL": place, "PLINTH_REVIEW_TABLE": TABLE, "NO_PROXY": "127.0.0.1"}
-        yield client, {**KEYS, **extra, "PLINTH_CALLER_RATE": "1000000"}
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-def keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+    with process_of("dynamodb", tmp_path) as (_, client, environment):
+        make_review_table(client, TABLE)
+        yield client, environment | {"PLINTH_REVIEW_TABLE": TABLE, "PLINTH_CALLER_RATE": "1000000"}
 
 
 def drifted(server: Server) -> list[str]:

@@ -1,67 +1,31 @@
 """A real server and a real switch: while it is off, and while nobody knows, the fallback answers."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from served import Server, free_port, serving
+from aws import make_table, process_of
+from served import Server, serving
 
 from services.lifecycle.stores import TableItems
 from services.readiness.stopping import PARTITION, SORT, TABLE_VARIABLE, Switch
 
 pytestmark = pytest.mark.serving
 TABLE, SERVICE = "registry", "credit-risk"
-KEYS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-}
 BOUND_SECONDS = 60  # only bounds a hang; how long it takes is what `./plinth drill stop` measures
 
 
 @pytest.fixture
 def aws(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Any, dict[str, str]]]:
     """A DynamoDB of its own process, with the registry's table."""
-    port = free_port()
-    with (tmp_path / "aws.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=log, stderr=log
-        )
-    place = f"http://127.0.0.1:{port}"
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=place,
-        region_name="eu-central-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(proxies={}, retries={"total_max_attempts": 10}),
-    )
-    try:
+    with process_of("dynamodb", tmp_path) as (process, client, environment):
         until(lambda: answers(client))
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": PARTITION, "KeyType": "HASH"},
-                {"AttributeName": SORT, "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (PARTITION, SORT)],
-        )
-        yield (
-            process,
-            client,
-            {**KEYS, "AWS_ENDPOINT_URL": place, TABLE_VARIABLE: TABLE, "NO_PROXY": "127.0.0.1"},
-        )
-    finally:
-        process.kill()
-        process.wait(10)
+        make_table(client, TABLE, (PARTITION, SORT))
+        yield process, client, environment | {TABLE_VARIABLE: TABLE}
 
 
 def answers(client: Any) -> bool:

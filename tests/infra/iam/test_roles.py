@@ -59,6 +59,7 @@ ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 Context = Mapping[str, str]
 OWN_SWITCH, OTHER_SWITCH = ({"dynamodb:LeadingKeys": f"stop#{s}"} for s in ("credit-risk", "other"))
 MODELS = {"dynamodb:LeadingKeys": "credit-risk"}
+SETTLED = f"{TABLE}-reviews/index/by-settling"
 
 
 def of(data_class: str) -> dict[str, str]:
@@ -123,6 +124,8 @@ ALLOWED: list[tuple[str, str, str, Context]] = [
     ("serve-credit-risk", "s3:PutObject", obj("decisions", "credit-risk/1"), {}),
     ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-features", {}),
     ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-registry", OWN_SWITCH),
+    ("serve-credit-risk", "dynamodb:PutItem", f"{TABLE}-reviews", {}),
+    ("serve-credit-risk", "dynamodb:Query", SETTLED, {"dynamodb:LeadingKeys": "credit-risk"}),
     ("serve-credit-risk", "sqs:ReceiveMessage", SCOPE.queue("credit-risk", "requests"), {}),
     ("serve-credit-risk", "sqs:SendMessage", SCOPE.queue("credit-risk", "failed"), {}),
     ("serve-credit-risk", "kms:Decrypt", KEY, of("requests")),
@@ -175,6 +178,12 @@ REFUSED: list[tuple[str, str, str, Context]] = [
     ("ml-engineer", "kms:Decrypt", KEY, of("decisions")),
     ("ml-engineer", "kms:Decrypt", KEY, {}),
     ("ml-engineer", "dynamodb:GetItem", f"{TABLE}-reviews", {}),
+    # What people found: its own settled cases, nothing that waits, nothing of others.
+    ("serve-credit-risk", "dynamodb:Query", SETTLED, {"dynamodb:LeadingKeys": "other"}),
+    ("serve-credit-risk", "dynamodb:Query", SETTLED, {}),
+    ("serve-credit-risk", "dynamodb:Query", f"{TABLE}-reviews/index/by-state", {}),
+    ("serve-credit-risk", "dynamodb:GetItem", f"{TABLE}-reviews", {"dynamodb:LeadingKeys": "credit-risk"}),
+    ("serve-credit-risk", "dynamodb:UpdateItem", f"{TABLE}-reviews", {}),
     ("auditor", "s3:GetObject", obj("data"), {}),
     ("auditor", "s3:PutObject", obj("audit"), {}),
     ("auditor", "kms:Decrypt", KEY, of("artifacts")),

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from aws import make_review_table
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from moto import mock_aws
 
@@ -47,27 +48,8 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "testing")
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-central-1")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"}
-                for name in ("service", "decision", "state", "asked_at")
-            ],
-            KeySchema=_keys("service", "decision"),
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "by-state",
-                    "KeySchema": _keys("state", "asked_at"),
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        make_review_table(client, TABLE)
         yield client
-
-
-def _keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
 
 
 def parts(real: Pipeline) -> tuple[bytes, list[tuple[Any, str]]]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from aws import make_review_table
 from moto import mock_aws
 
 from services.readiness.review import Case, ReviewError, ReviewQueue
@@ -20,26 +21,7 @@ def reviews(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-central-1")
-        names = ("service", "decision", "state", "asked_at")
-        client.create_table(
-            TableName="reviews",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-            KeySchema=[
-                {"AttributeName": "service", "KeyType": "HASH"},
-                {"AttributeName": "decision", "KeyType": "RANGE"},
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "by-state",
-                    "KeySchema": [
-                        {"AttributeName": "state", "KeyType": "HASH"},
-                        {"AttributeName": "asked_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        make_review_table(client, "reviews")
         yield ReviewQueue("reviews", "credit-risk", client, claim_minutes=30, escalate_after_hours=24)
 
 
