@@ -56,6 +56,14 @@ class RolloutSettings(Frozen):
             "fails undoes nothing.",
         ),
     ] = 2
+    variants: Annotated[
+        bool,
+        Field(
+            description="Whether a request that carries `x-plinth-variant: b` is answered by the candidate, "
+            "and by nobody (503) while there is none. A release then waits in shadow, without a share of the "
+            "other requests, as long as an A/B test of the service runs."
+        ),
+    ] = False
     ready_seconds: Annotated[
         int, Field(ge=20, le=3600, description="Seconds until a candidate's pods must be ready.")
     ] = 120
@@ -105,5 +113,7 @@ def mistakes(rollout: RolloutSettings, *, emulated: bool) -> Iterable[str]:
         meant = list(accumulate(weights))
         hint = f"; {meant}, if these were to be added up" if meant[-1] <= MOST_PERCENT else ""
         yield f"{key}.weights: {weights}: each step must give the candidate more than the one before{hint}"
+    if rollout.variants and rollout.engine == "none":
+        yield f"{key}.variants: there is no candidate to send a variant to with engine 'none'; use 'flagger'"
     if rollout.engine == "flagger" and not emulated and not rollout.flagger_image:
         yield f"{key}.flagger_image: Flagger is to decide, and there is no image of it"

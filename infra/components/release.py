@@ -68,7 +68,20 @@ class Release(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[copies]),
         )
-        self.hostname = made.urn.apply(lambda _: args.route.hostname)
+        way: list[pulumi.Output[str]] = []
+        if args.pace.variants:
+            variant = kubernetes.apiextensions.CustomResource(
+                f"{name}-variant",
+                api_version=f"{objects.ROUTES}/v1",
+                kind="HTTPRoute",
+                metadata=kubernetes.meta.v1.ObjectMetaArgs(
+                    name=f"{args.service}-variant", namespace=args.namespace, annotations=FIELD_MANAGER
+                ),
+                spec=objects.variant_route(args.service, args.route),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[copies]),
+            )
+            way.append(variant.urn)
+        self.hostname = pulumi.Output.all(made.urn, *way).apply(lambda _: args.route.hostname)
         self.register_outputs({"hostname": self.hostname})
 
 

@@ -28,6 +28,7 @@ class Sources:
         target: The Deployment of a service, as it is asked for now.
         stable: The copy of it that Flagger keeps in service; None when there is none.
         objections: Why a service may not run with a model; nothing when it may.
+        experiments: Names of a service's A/B tests that run.
     """
 
     contracts: Mapping[str, Contract]
@@ -35,6 +36,7 @@ class Sources:
     target: Callable[[str], dict[str, Any]]
     stable: Callable[[str], dict[str, Any] | None]
     objections: Callable[[str, str], list[str]]
+    experiments: Callable[[str], list[str]]
 
 
 def answer(sources: Sources, gate: str, service: str) -> tuple[int, str]:
@@ -55,6 +57,7 @@ def answer(sources: Sources, gate: str, service: str) -> tuple[int, str]:
         "versions": lambda: no_release(sources.target(service), sources.stable(service)),
         "contract": lambda: _contract(sources, service),
         "shadow": lambda: _shadow(contract, known),
+        "experiment": lambda: _experiment(sources.experiments(service)),
         "approval": lambda: _approval(sources.target(service)),
     }.get(gate, lambda: f"there is no gate {gate}")()
     return (NO, no) if no else (YES, "go on")
@@ -74,6 +77,12 @@ def _shadow(contract: Contract, known: Watched | None) -> str | None:
 def _contract(sources: Sources, service: str) -> str | None:
     digest = (sources.target(service)["metadata"].get("annotations") or {}).get(DIGEST, "")
     return "; ".join(sources.objections(service, digest)) or None
+
+
+def _experiment(running: list[str]) -> str | None:
+    if not running:
+        return None
+    return f"the A/B test {', '.join(running)} runs: requests keep their variant until it has ended"
 
 
 def _approval(target: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from infra.operations import cluster
 from infra.operations.gates import Sources
 from infra.operations.shadows import Shadows
 from infra.operations.training import Wanted
-from infra.ops import changes, contracts, emulated
+from infra.ops import changes, contracts, emulated, experiments
 from infra.ops.releases import releases_file
 from infra.settings_sources import RELEASES_VARIABLE
 from services.readiness import contract_file
@@ -53,10 +53,17 @@ def sources(stack: str, kubeconfig: Path | None) -> Sources:
         settings = changes.stack_settings(file, {**os.environ, RELEASES_VARIABLE: str(releases_file(stack))})
         return list(contracts.standing(service, settings, model_digest=digest).objections)
 
+    def experimenting(service: str) -> list[str]:
+        """Ask only where a release waits for it; a table that cannot be read holds the release."""
+        settings = changes.stack_settings(file, {})
+        found = experiments.known(experiments.Store.of(settings, "aws"), service)
+        return [one.name for one in found if not one.ended]
+
     return Sources(
         contracts=promised,
         shadows=Shadows(kube.pods, promised),
         target=kube.deployment,
         stable=kube.stable,
         objections=objections,
+        experiments=experimenting,
     )

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from infra.errors import Exit, PlinthError
 from infra.ops import acts, lifecycle, trail
+from infra.rollout.objects import VARIANT_HEADER
 from infra.settings import Settings
 from services.lifecycle import experiments, pipeline
 from services.lifecycle.experiments import Design, DesignError, Plan
@@ -24,7 +25,7 @@ from services.lifecycle.stores import Items, TakenError
 
 PREFIX = "experiment#"
 """Start of the partition of the registry's table that holds a service's experiments."""
-HEADER = "x-plinth-variant"
+HEADER = VARIANT_HEADER
 """Header with which a client, or a gateway that computed it, asks for a variant."""
 CROSSED_AT_MOST = 0.01
 """Share of answers from the other variant's model: retries and a rollout's seconds stay far below."""

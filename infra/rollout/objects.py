@@ -29,12 +29,14 @@ class Pace:
         interval_seconds: Between two looks.
         failed_checks: Looks at a broken limit until the release is undone.
         ready_seconds: Until a candidate's pods must be ready.
+        variants: Whether a release waits in shadow while an A/B test runs.
     """
 
     weights: Sequence[int] = (5, 25, 50)
     interval_seconds: int = 20
     failed_checks: int = 2
     ready_seconds: int = 120
+    variants: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,38 @@ class Route:
     hostname: str
     prefix: str
     timeout_seconds: int
+
+
+VARIANT_HEADER, VARIANT = "x-plinth-variant", "b"
+"""Header of a request that belongs to the candidate's side of an A/B test, and its value."""
+
+
+def variant_route(service: str, route: "Route") -> dict[str, Any]:
+    """Return the specification of the route by which requests of variant b reach a service's candidate.
+
+    It names a header more than Flagger's route of the same host, so the Gateway API prefers it. It leads to
+    the Service of the copies, which selects the candidate's pods.
+
+    Args:
+        service: Name of the service.
+        route: Where requests come in.
+    """
+    return {
+        "parentRefs": [{"name": route.gateway, "namespace": route.gateway_namespace}],
+        "hostnames": [route.hostname],
+        "rules": [
+            {
+                "matches": [
+                    {
+                        "path": {"type": "PathPrefix", "value": route.prefix},
+                        "headers": [{"type": "Exact", "name": VARIANT_HEADER, "value": VARIANT}],
+                    }
+                ],
+                "backendRefs": [{"name": shadow_name(service), "port": PORT}],
+                "timeouts": {"request": f"{route.timeout_seconds}s"},
+            }
+        ],
+    }
 
 
 def shadow_name(service: str) -> str:
@@ -119,17 +153,23 @@ def canary(service: str, namespace: str, contract: Contract, route: Route, pace:
                 }
                 for check in checks(contract)
             ],
-            "webhooks": gates(contract),
+            "webhooks": gates(contract, variants=pace.variants),
         },
     }
 
 
-def gates(contract: Contract) -> list[dict[str, Any]]:
-    """Return who is asked before a release goes on: see ``infra/operations/gates.py``."""
+def gates(contract: Contract, *, variants: bool = False) -> list[dict[str, Any]]:
+    """Return who is asked before a release goes on: see ``infra/operations/gates.py``.
+
+    Args:
+        contract: What the service promised.
+        variants: Whether a release waits for the end of an A/B test.
+    """
     kinds: Mapping[str, str] = {
         "versions": "confirm-rollout",
         "contract": "confirm-rollout",
         "shadow": "confirm-traffic-increase",
+        **({"experiment": "confirm-traffic-increase"} if variants else {}),
         "undo": "rollback",
         # A person lets a service of high risk go to everybody; others go by their evidence.
         **({"approval": "confirm-promotion"} if contract.risk_class == "high" else {}),

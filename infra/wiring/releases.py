@@ -52,6 +52,7 @@ def build(
         interval_seconds=wanted.interval_seconds,
         failed_checks=wanted.failed_checks,
         ready_seconds=wanted.ready_seconds,
+        variants=wanted.variants,
     )
     contracts = {service: readiness.contract(service) for service in sorted(servings)}
     mistakes = [

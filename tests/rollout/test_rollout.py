@@ -200,6 +200,7 @@ def sources(known: Shadows, **annotations: str) -> gates.Sources:
         shadows=known,
         target=lambda _: target,
         stable=lambda _: None,
+        experiments=lambda _: [],
         objections=lambda _, digest: [] if digest == "good" else ["signed for another model"],
     )
 

@@ -138,6 +138,7 @@ def test_the_gate_refuses_what_is_no_release(kept: dict[str, Any] | None, word: 
         shadows=Shadows(list, {"credit-risk": CONTRACT}),
         target=lambda _: deployment(TWO, model="m"),
         stable=lambda _: kept,
+        experiments=lambda _: [],
         objections=lambda *_: [],
     )
     status, reason = gates.answer(sources, "versions", "credit-risk")

@@ -78,6 +78,7 @@ def said(shadows: Shadows, gate: str) -> int:
         shadows=shadows,
         target=lambda _: {},
         stable=lambda _: None,
+        experiments=lambda _: [],
         objections=lambda *_: [],
     )
     return gates.answer(sources, gate, SERVICE)[0]
