@@ -14,6 +14,7 @@ if os.environ.get("PYTHONHASHSEED") != "0":
     os.execv(sys.executable, [sys.executable, "-m", "infra.local.aws_api", *sys.argv[1:]])  # noqa: S606
 
 from infra.errors import PlinthError
+from infra.local.aws_api import shortcuts
 from infra.local.aws_api.emulator import Emulator
 from infra.local.aws_api.fence import raise_fence
 from infra.local.aws_api.proxy import Proxy, authority_in
@@ -40,6 +41,7 @@ def main() -> int:
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     os.environ |= {"AWS_EC2_METADATA_DISABLED": "true"}
     raise_fence()
+    shortcuts.collect_rarely()
     folder = arguments.journal.parent
     try:
         emulator = Emulator(arguments.journal)

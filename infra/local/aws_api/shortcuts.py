@@ -7,6 +7,7 @@ prints what a request costs; the replay of a journal that was written without th
 no answer.
 """
 
+import gc
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -21,6 +22,10 @@ from moto.moto_proxy.proxy3 import MotoRequestHandler
 
 MAX_HOSTS = 4096
 """Host names whose service is remembered, a few hundred bytes each: every bucket is a host of its own."""
+
+YOUNG_OBJECTS = 50_000
+"""Objects between two looks for garbage that refers to itself: each request leaves hundreds, and all that
+the API knows is looked through now and then. Python's default of 700 costs a sixth of a replay."""
 
 Handler = Callable[[Any, str, Any], Any]
 
@@ -74,6 +79,11 @@ def install() -> None:
     # What loads the services' models looks through all of botocore's folders before the first one.
     setattr(utils, "create_loader", cache(loaders.create_loader))  # noqa: B010 - the same
     setattr(iam, "get_account_id_from", _owner(iam.get_account_id_from))  # noqa: B010 - the same
+
+
+def collect_rarely() -> None:
+    """Look for garbage less often; for the process of the API, which does nothing else."""
+    gc.set_threshold(YOUNG_OBJECTS, 20, 100)
 
 
 def _owner(original: Callable[[str], str]) -> Callable[[str], str]:

@@ -73,3 +73,35 @@ def bench_report(
         )
     if not found.good:
         raise typer.Exit(Exit.FAILED)
+
+
+@bench_app.command("journal")
+def bench_journal(
+    of_each: Annotated[int, typer.Option(min=50, max=20_000, help="Requests of each kind.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """Measure what a request to the local AWS API costs, live and when a start replays it from the journal.
+
+    Takes no platform and half a minute. Printed are CPU milliseconds. Exit code 1 when an answer differs in
+    the replay.
+    """
+    from infra.ops import bench_journal as module
+
+    steps = Steps()
+    with steps.shown(), steps.step("requests and their replay"):
+        found = module.measure(of_each)
+    if as_json:
+        screen.json({**asdict(found), "records_a_minute": found.records_a_minute})
+    else:
+        for kind, spent in found.live_ms.items():
+            screen.out.print(f"{spent:>8.3f} ms  {kind}")
+        screen.out.print(
+            f"{found.replay_ms:>8.3f} ms  a record in a replay, {found.replay_to_live} times the live request"
+        )
+        screen.out.print(
+            f"[bold]{found.records:,} records[/], {found.bytes / 1e6:.1f} MB: a start takes "
+            f"{found.start_seconds} s of CPU by itself and a minute more for every "
+            f"{found.records_a_minute:,} records; {found.differences} answers differed."
+        )
+    if found.differences:
+        raise typer.Exit(Exit.FAILED)
