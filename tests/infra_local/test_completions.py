@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from infra.local.aws_api import completions
@@ -69,6 +70,18 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
         for one in made:
             one.close()
+
+
+def test_a_symmetric_key_has_no_key_pair_and_one_for_signatures_has(completed: Any) -> None:
+    kms = completed("kms")
+    symmetric = kms.create_key()["KeyMetadata"]["KeyId"]
+    with pytest.raises(ClientError, match="UnsupportedOperationException"):
+        kms.get_public_key(KeyId=symmetric)
+    sealed = kms.encrypt(KeyId=symmetric, Plaintext=b"a secret")["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"a secret"
+    for spec in ("RSA_2048", "ECC_NIST_P256"):
+        signing = kms.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+        assert kms.get_public_key(KeyId=signing)["PublicKey"]
 
 
 def test_the_lock_of_a_bucket_with_records_may_change(completed: Any) -> None:

@@ -17,16 +17,14 @@ from moto.backup.models import BackupBackend
 from moto.backup.responses import BackupResponse
 from moto.budgets.responses import BudgetsResponse
 from moto.cloudtrail.models import CloudTrailBackend
-from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.guardduty.models import Detector
-from moto.kms.models import KmsBackend
 from moto.s3.exceptions import InvalidBucketState, ReplicationConfigurationNotFoundError
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 from moto.sqs.models import Queue
 
-from infra.local.aws_api import eks
+from infra.local.aws_api import eks, kms_keys
 
 
 def bucket_tags(body: bytes | str) -> dict[str, str]:
@@ -63,7 +61,7 @@ def install() -> None:
     _replication_rules()
     _backup_tags()
     _backup_plans()
-    _disabled_keys()
+    kms_keys.install()
     _object_lock()
     _trails_by_arn()
     _redrive_policies()
@@ -159,25 +157,6 @@ def _replication_rules() -> None:
         return self.serialized(ActionResult({"ReplicationConfiguration": configuration}))
 
     setattr(S3Response, "get_bucket_replication", get_bucket_replication)  # noqa: B010 - as above
-
-
-def _disabled_keys() -> None:
-    """A key that is disabled or waits for its deletion is of no use; moto 5.2.5 uses it all the same."""
-    for name in ("encrypt", "decrypt"):
-        original: Callable[..., Any] = getattr(KmsBackend, name)
-        if hasattr(original, "__wrapped__"):
-            return
-
-        def used(self: Any, *args: Any, _original: Callable[..., Any] = original, **kwargs: Any) -> Any:
-            done, arn = _original(self, *args, **kwargs)
-            key = self.keys[self.get_key_id(arn)]
-            if not key.enabled:
-                waits = key.key_state == "PendingDeletion"
-                code = "KMSInvalidStateException" if waits else "DisabledException"
-                raise JsonRESTError(code, f"{arn} is {'pending deletion' if waits else 'disabled'}.")
-            return done, arn
-
-        setattr(KmsBackend, name, functools.wraps(original)(used))
 
 
 def _backup_tags() -> None:
