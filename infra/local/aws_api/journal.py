@@ -4,8 +4,14 @@ One record is a fixed head (magic, two lengths, CRC-32), a JSON part and the raw
 checksum make a torn tail visible: a process that is killed while it appends leaves a record that
 does not add up, and opening the journal cuts it off (and keeps what was cut beside the journal).
 
-There is no compaction: moto's state can only be reached by its requests. A journal grows with what
-is written to the local AWS API; ``./plinth down --purge`` is what resets it.
+There is no compaction, and this is why. moto's state can only be reached by its requests, and each draws its
+identifiers from a seed that follows from its place; a record could carry that seed, but little could go:
+buckets keep versions, so a later object supersedes none, and a table's items are written once each for the
+most part. What is refused is recorded too, because moto may have done a part before it refused; what provably
+does nothing (a queue asked in vain) comes three times a minute from a service, beside tens a second of what
+decisions write. So what keeps starts short is a cheap record (``./plinth bench journal``), and what makes a
+long one bearable is that it says how far it is (:mod:`infra.local.aws_api.replaying`). ``./plinth doctor``
+says when a journal has grown large; ``./plinth down --purge`` begins a new one.
 """
 
 import fcntl
