@@ -32,6 +32,8 @@ class ServiceFacts:
         url: Where it is asked.
         contract_holds: Whether its readiness contract holds for this model; None when nobody can tell.
         contract: How it stands, in a sentence.
+        release: How its release stands, where that is worth telling.
+        reachable: False while requests have nowhere to go, since no stable version was made yet.
     """
 
     name: str
@@ -41,6 +43,8 @@ class ServiceFacts:
     url: str
     contract_holds: bool | None
     contract: str
+    release: str = ""
+    reachable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

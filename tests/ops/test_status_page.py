@@ -1,5 +1,6 @@
 """The status page: right, well formed, readable by machine and eye, in a real browser without scripts."""
 
+import dataclasses
 import re
 import threading
 from dataclasses import replace
@@ -13,7 +14,7 @@ from infra.ops import overview, status_page
 from infra.ops import overview_facts as facts
 from infra.ops.browser import browsing, program
 from infra.ops.overview import Fact, Firing, Overview, ServiceFacts
-from infra.ops.status import Status
+from infra.ops.status import ServiceStatus, Status
 from infra.ops.watching import asking
 
 AT = "2026-11-21T18:00:00+00:00"
@@ -120,6 +121,19 @@ def test_what_somebody_else_wrote_is_text_and_nothing_else() -> None:
 
     assert "&lt;disk&gt; &amp; co" in text
     assert "<disk>" not in text
+
+
+def test_what_status_knows_of_a_service_is_what_the_overview_tells() -> None:
+    """Each field that is new in one is needed in the other: the first is unpacked into the second."""
+    told = {one.name for one in dataclasses.fields(ServiceFacts)}
+    known = {one.name for one in dataclasses.fields(ServiceStatus)}
+    assert told - known == {"contract_holds", "contract"}
+    assert known <= told
+
+
+def test_a_release_that_was_undone_stands_beside_its_service() -> None:
+    undone = replace(WELL.services[0], release="the latest release was <undone>")
+    assert "the latest release was &lt;undone&gt;" in status_page.page(replace(WELL, services=[undone]))
 
 
 def luminance(colour: str) -> float:
