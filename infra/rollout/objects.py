@@ -16,6 +16,8 @@ GATES = "http://operations.monitoring:9464/gates"
 GATE_SECONDS = 5
 """Longest answer of a gate."""
 PORT = 80
+SCRAPES_IN_WINDOW = 4
+"""Scrapes that a measurement spans: a rate needs two, and one may fail."""
 LEAST_INTERVAL_SECONDS = 10
 """Flagger looks no more often, whatever it is told."""
 
@@ -30,6 +32,7 @@ class Pace:
         failed_checks: Looks at a broken limit until the release is undone.
         ready_seconds: Until a candidate's pods must be ready.
         variants: Whether a release waits in shadow while an A/B test runs.
+        scrape_seconds: Between two looks of Prometheus at a pod.
     """
 
     weights: Sequence[int] = (5, 25, 50)
@@ -37,6 +40,12 @@ class Pace:
     failed_checks: int = 2
     ready_seconds: int = 120
     variants: bool = False
+    scrape_seconds: int = 10
+
+    @property
+    def window_seconds(self) -> int:
+        """Return over how long a limit is measured: so many scrapes that one may fail."""
+        return max(self.interval_seconds, SCRAPES_IN_WINDOW * self.scrape_seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +157,7 @@ def canary(service: str, namespace: str, contract: Contract, route: Route, pace:
                     "name": check.name,
                     "templateRef": {"name": check.name, "namespace": namespace},
                     "thresholdRange": {"max": check.at_most},
-                    "interval": f"{pace.interval_seconds}s",
+                    "interval": f"{pace.window_seconds}s",
                     **({"templateVariables": dict(check.variables)} if check.variables else {}),
                 }
                 for check in checks(contract)

@@ -8,6 +8,8 @@ from services.readiness.contract import Contract
 
 FLAGGERS_OWN = "flagger-id"
 """Annotation that Flagger adds to the stable copy's pods."""
+SCRAPES_FOR_A_RATE = 2
+"""Scrapes before which nothing can be said of a counter."""
 RUNS = ("containers", "initContainers", "volumes")
 """Parts of a pod that say what runs."""
 
@@ -43,6 +45,21 @@ def impossible(service: str, contract: Contract, pace: Pace) -> Iterator[str]:
             f"{service} promises that a bad release is undone within {contract.rollback.within_seconds} s; "
             f"with {pace.failed_checks} failed checks, {pace.interval_seconds} s apart, it takes up to "
             f"{longest} s: no release could keep the promise"
+        )
+
+
+def blind(pace: Pace) -> Iterator[str]:
+    """Tell why no candidate could ever pass: the first look would find nothing, which counts against it.
+
+    Args:
+        pace: How releases go.
+    """
+    needed = SCRAPES_FOR_A_RATE * pace.scrape_seconds
+    if pace.interval_seconds < needed:
+        yield (
+            f"no release could ever pass: looks are {pace.interval_seconds} s apart, and a pod that "
+            f"Prometheus scrapes every {pace.scrape_seconds} s (plinth:monitoring.scrape_seconds) shows no rate before "
+            f"{needed} s; a look that finds nothing counts as failed"
         )
 
 

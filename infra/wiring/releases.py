@@ -53,9 +53,11 @@ def build(
         failed_checks=wanted.failed_checks,
         ready_seconds=wanted.ready_seconds,
         variants=wanted.variants,
+        scrape_seconds=settings.monitoring.scrape_seconds,
     )
     contracts = {service: readiness.contract(service) for service in sorted(servings)}
-    mistakes = [
+    mistakes = list(sense.blind(pace))
+    mistakes += [
         mistake
         for service, contract in contracts.items()
         if contract
@@ -65,7 +67,7 @@ def build(
         raise SettingsError(
             "\n".join(["Releases could not go as promised:", *(f"  - {one}" for one in mistakes)]),
             where=f"stacks/Pulumi.{settings.environment}.yaml, key plinth:rollout",
-            fix="Look more often (interval_seconds), or after fewer failed checks; or promise less.",
+            fix="Set plinth:monitoring.scrape_seconds to 10 with the defaults, or change the pace.",
         )
     before: list[pulumi.Resource] = [
         ReleaseChecks("release-checks", ReleaseChecksArgs(namespace=namespace.name), opts)

@@ -64,9 +64,26 @@ def test_the_default_pace_keeps_the_promises_of_every_contract():
         assert not list(sense.impossible(file.parent.name, contract_file.load(file.parent), pace))
 
 
+@pytest.mark.parametrize(("interval", "scrape", "fits"), [(10, 15, False), (20, 15, False), (20, 10, True)])
+def test_a_pace_at_which_nothing_is_measured_by_the_first_look_is_refused(
+    interval: int, scrape: int, *, fits: bool
+):
+    """Seen on a real stack: two looks found no values, and a good release was undone."""
+    pace = Pace(interval_seconds=interval, scrape_seconds=scrape)
+    assert (not list(sense.blind(pace))) == fits
+    assert pace.window_seconds >= max(interval, 2 * scrape)
+
+
 def with_engine(**rollout: Any) -> Settings:
     raw = json.loads(graph.stack_settings(ROOT / "stacks" / "Pulumi.local.yaml").model_dump_json())
+    raw["monitoring"]["scrape_seconds"] = 10
     return Settings.parse({**raw, "rollout": {"engine": "flagger", **rollout}}, stack="local", environ={})
+
+
+def test_the_program_refuses_a_pace_that_nothing_could_pass():
+    settings = with_engine(interval_seconds=10)
+    with pytest.raises(SettingsError, match="no release could ever pass: looks are 10 s apart"):
+        graph.resources(settings)
 
 
 def test_the_program_refuses_it_for_all_services_at_once():

@@ -26,6 +26,7 @@ CREATED = "2026-01-01T00:00:00Z"
 
 def settings(**rollout: Any) -> Settings:
     raw = json.loads(graph.stack_settings(ROOT / "stacks" / "Pulumi.local.yaml").model_dump_json())
+    raw["monitoring"]["scrape_seconds"] = 10
     return Settings.parse({**raw, "rollout": rollout}, stack="local", environ={})
 
 

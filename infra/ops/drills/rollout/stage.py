@@ -45,6 +45,8 @@ PACE = {
 """The shortest look that Flagger takes; two steps. Two pods are ready after 10 to 25 s on two busy cores; one
 that never is ready is given up within 60 s: a look until it starts, these 40, and a look that finds out."""
 SCRAPE_SECONDS = 2
+LEAST_SCRAPE_SECONDS = 5
+"""The least that the settings take; the drill's own Prometheus looks oftener."""
 SEED = 10
 """Of the order of requests: the file's own is sorted in places."""
 READY_SECONDS = 180.0
@@ -279,9 +281,12 @@ def _settings(*, build_first: bool) -> Settings:
 def _changed(settings: Settings) -> Settings:
     raw = json.loads(settings.model_dump_json())
     kept = {SERVICE: raw["services"][SERVICE]}
+    watched = {**raw["monitoring"], "scrape_seconds": LEAST_SCRAPE_SECONDS}
     built = {name: raw["releases"][name] for name in kept if name in raw["releases"]}
     return Settings.parse(
-        {**raw, "services": kept, "releases": built, "rollout": PACE}, stack=STACK, environ={}
+        {**raw, "services": kept, "releases": built, "rollout": PACE, "monitoring": watched},
+        stack=STACK,
+        environ={},
     )
 
 
