@@ -43,9 +43,9 @@ class RolloutSettings(Frozen):
         Field(
             ge=10,
             le=3600,
-            description="Seconds between two looks: two scrapes at least (`monitoring.scrape_seconds`), since "
-            "the first look must find something; Flagger looks no more often. With `failed_checks`, a bad "
-            "release lives (failed_checks + 1) looks at most: 60 s, as the contracts here promise.",
+            description="Seconds between two looks: two scrapes at least (`monitoring.scrape_seconds`), "
+            "since the first look must find something; Flagger looks no more often. With `failed_checks`, "
+            "a bad release lives (failed_checks + 1) looks at most: 60 s, as the contracts here promise.",
         ),
     ] = 20
     failed_checks: Annotated[

@@ -58,8 +58,8 @@ def blind(pace: Pace) -> Iterator[str]:
     if pace.interval_seconds < needed:
         yield (
             f"no release could ever pass: looks are {pace.interval_seconds} s apart, and a pod that "
-            f"Prometheus scrapes every {pace.scrape_seconds} s (plinth:monitoring.scrape_seconds) shows no rate before "
-            f"{needed} s; a look that finds nothing counts as failed"
+            f"Prometheus scrapes every {pace.scrape_seconds} s (plinth:monitoring.scrape_seconds) shows no "
+            f"rate before {needed} s; a look that finds nothing counts as failed"
         )
 
 
