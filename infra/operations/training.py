@@ -118,5 +118,6 @@ def in_a_process(service: str, stack: str, environ: Mapping[str, str] = os.envir
             return str(json.loads(done.stdout)["step"])
         except (ValueError, KeyError, TypeError):
             pass  # it ended before it could look, and says why
-    said = done.stderr.strip().splitlines()
-    return f"failed: {said[-1] if said else f'exit code {done.returncode}'}"
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    reason = next((line for line in said if line.startswith("error:")), said[-1] if said else "")
+    return f"failed: {reason or f'exit code {done.returncode}'}"
