@@ -4,9 +4,13 @@ import os
 
 import pulumi
 
-from infra import emulation, gate, program, providers, rehearsal, sdk
-from infra.errors import PlinthError
-from infra.settings import Settings
+from infra import collecting
+
+collecting.rarely()  # before the imports that make most of what would be looked at
+
+from infra import emulation, gate, program, providers, rehearsal, sdk  # noqa: E402 - see above
+from infra.errors import PlinthError  # noqa: E402
+from infra.settings import Settings  # noqa: E402
 
 sdk.lighten()
 try:

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from infra import collecting
 from infra.errors import PlinthError
 from infra.ops import planned
 from infra.policy_settings import policy_settings
@@ -49,4 +50,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    collecting.rarely()
     main()
