@@ -16,7 +16,7 @@ from infra.local.parts import Part
 from infra.local.supervisor import keeper as module
 from infra.local.supervisor.keeper import Keeper
 from infra.local.supervisor.layout import Site
-from infra.local.supervisor.status import Working
+from infra.local.supervisor.status import Platform, Working
 
 pytestmark = pytest.mark.parts
 
@@ -195,7 +195,7 @@ def test_a_part_that_never_gets_ready_is_started_again(stage: Stage, monkeypatch
 
 
 def test_a_part_that_gets_further_is_waited_for_and_one_that_stands_still_is_not(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(module, "START_SECONDS", 1.0)
     stage.missing = Working("1 % done", 1, "look there")
@@ -203,6 +203,9 @@ def test_a_part_that_gets_further_is_waited_for_and_one_that_stands_still_is_not
     first = time.monotonic()
     run_until(keeper, lambda: keeper.status.message == "1 % done")
     pid = keeper.status.pid
+    told = Platform(pid=1, started=0.0, parts={"part": keeper.status})
+    told.save(tmp_path / "platform.json")
+    assert Platform.load(tmp_path / "platform.json") == told
     for done in range(2, 12):  # together longer than the patience
         stage.missing = Working(f"{done} % done", done, "look there")
         end = time.monotonic() + 0.2

@@ -113,7 +113,7 @@ class Keeper:
                 self._kill(f"hung: no answer for {silent:.0f} s ({missing})")
             return
         self._next = now + PROBE_SECONDS
-        self._set("starting", missing)
+        self._set("starting", str(missing))  # what it says; a `Working` is for this loop only
         if isinstance(missing, Working) and missing.done > self.status.done:
             self.status.done, self._moved = missing.done, now
         if now - self._moved <= START_SECONDS:
