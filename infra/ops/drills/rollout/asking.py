@@ -21,6 +21,11 @@ CLOSE = 0.02
 SLOW_SECONDS = 1.0
 """From here on an answer counts as slow; the contract allows a quarter of it."""
 OK = 200
+UNROUTED = (404, 503)
+"""What the gateway answers while it knows no route to a service, or no pod behind it."""
+ROUTE_SECONDS = 30.0
+"""Longest wait for the first route; it takes well below a second."""
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,7 @@ class Asking:
     def __enter__(self) -> Self:
         """Learn what the version in service answers, then begin to ask."""
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
+            self._wait_for_the_route(client)
             for number, body in enumerate(self._bodies):
                 said = client.post(self._url, json=body, headers=self._headers()).raise_for_status().json()
                 self._known[number] = (said["decision"], float(said["probability_of_default"]))
@@ -89,6 +95,15 @@ class Asking:
         """Stop asking."""
         self._over.set()
         self._thread.join(TIMEOUT_SECONDS * 2)
+
+    def _wait_for_the_route(self, client: httpx.Client) -> None:
+        """Wait until the gateway knows the service: its first route comes a moment after its first version."""
+        end = time.monotonic() + ROUTE_SECONDS
+        while time.monotonic() < end:
+            answer = client.post(self._url, json=self._bodies[0], headers=self._headers())
+            if answer.status_code not in UNROUTED:
+                return
+            time.sleep(LOOK_SECONDS)
 
     def _headers(self) -> dict[str, str]:
         return callers.headers(self._service, self._host, subject="drill")
