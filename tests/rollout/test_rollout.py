@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -269,6 +270,17 @@ def test_the_drill_knows_what_an_answer_is_worth(
     status: int, said: dict[str, Any], seconds: float, kind: str
 ):
     assert asking.judge(("a", 0.5), status, said, seconds) == kind
+
+
+def test_the_drill_asks_when_the_first_route_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(asking.Asking, "_headers", lambda _: {})
+    left = [404, 503, 200, 200]
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(left.pop(0))))
+
+    asking.Asking("http://gateway/v1", "host", "service", [{}])._wait_for_the_route(client)
+
+    assert left == [200]
 
 
 def test_a_process_remembers_so_many_answers_and_no_more():

@@ -97,7 +97,7 @@ class Asking:
         self._thread.join(TIMEOUT_SECONDS * 2)
 
     def _wait_for_the_route(self, client: httpx.Client) -> None:
-        """Wait until the gateway knows the service: its first route comes a moment after its first version."""
+        """Wait until the gateway knows the service: its route comes a moment after its first version."""
         end = time.monotonic() + ROUTE_SECONDS
         while time.monotonic() < end:
             answer = client.post(self._url, json=self._bodies[0], headers=self._headers())
