@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.errors import Exit, PlinthError
 from infra.local import isolation, session
 from infra.local.runner.rest import FAILURES, Api, ApiError
+from infra.ops.aws_access import local_session
 from infra.settings import Settings
 
 Json = dict[str, Any]
@@ -100,15 +101,16 @@ class Account:
         if key not in self._clients:
             retries: Any = {"mode": "standard", "total_max_attempts": TRIES}
             if self.proxy:
-                # Given by hand, so that no variable of the caller's shell can lead past the proxy.
-                config = Config(retries=retries, proxies={"https": self.proxy, "http": self.proxy})
-                made: Any = boto3.session.Session(
-                    aws_access_key_id=isolation.ACCESS_KEY,
-                    aws_secret_access_key=isolation.SECRET_KEY,
-                    region_name=key[1],
-                ).client(service, config=config, verify=self.authority)  # type: ignore[call-overload]
+                # Given by hand, so that no variable of the caller's shell can lead past the proxy, or into it
+                # with another address.
+                enclosed: Any = {"ignore_configured_endpoint_urls": True}
+                config = Config(
+                    retries=retries, proxies={"https": self.proxy, "http": self.proxy}, **enclosed
+                )
+                session_: Any = local_session(key[1], key=isolation.ACCESS_KEY, secret=isolation.SECRET_KEY)
+                made: Any = session_.client(service, config=config, verify=self.authority)
             else:
-                session_: Any = boto3.session.Session(region_name=key[1])
+                session_ = boto3.session.Session(region_name=key[1])
                 made = session_.client(service, config=Config(retries=retries))
             self._clients[key] = made
         return self._clients[key]

@@ -1,11 +1,13 @@
 """Clients of the AWS API for commands that ask it themselves, and its errors in sentences."""
 
 import functools
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -30,6 +32,30 @@ Client = Callable[[str], Any]
 """Service name to its client."""
 
 
+LEFT_OUTSIDE = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""What a session for the local AWS API takes from nowhere: profiles and files of whoever runs the command."""
+
+
+def local_session(region: str, *, key: str, secret: str) -> Any:
+    """Return a session for the local AWS API that knows nothing of the caller's profiles, files and keys.
+
+    Its clients need ``ignore_configured_endpoint_urls`` as well, since ``AWS_ENDPOINT_URL`` is read by them.
+
+    Args:
+        region: The region.
+        key: Access key id of the local API.
+        secret: Its secret.
+    """
+    core = botocore.session.Session(session_vars=LEFT_OUTSIDE)
+    return boto3.session.Session(
+        aws_access_key_id=key, aws_secret_access_key=secret, region_name=region, botocore_session=core
+    )
+
+
 def clients(region: str, environ: Mapping[str, str] | None = None) -> Client:
     """Return what makes clients for one region.
 
@@ -40,18 +66,17 @@ def clients(region: str, environ: Mapping[str, str] | None = None) -> Client:
     """
     retries: Any = {"max_attempts": ATTEMPTS, "mode": "standard"}
     config = Config(retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
-    keys: dict[str, Any] = {}
     options: dict[str, Any] = {}
-    if environ is not None:
+    session: Any
+    if environ is None:
+        session = boto3.session.Session(region_name=region)
+    else:
         proxy = environ["HTTPS_PROXY"]
-        config = config.merge(Config(proxies={"http": proxy, "https": proxy}))
-        keys = {
-            "aws_access_key_id": environ["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": environ["AWS_SECRET_ACCESS_KEY"],
-        }
+        enclosed: Any = {"proxies": {"http": proxy, "https": proxy}, "ignore_configured_endpoint_urls": True}
+        config = config.merge(Config(**enclosed))
+        key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
+        session = local_session(region, key=key, secret=secret)
         options = {"verify": environ["AWS_CA_BUNDLE"]}
-
-    session: Any = boto3.session.Session(region_name=region, **keys)
 
     @functools.cache
     def client(service: str) -> Any:

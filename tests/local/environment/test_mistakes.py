@@ -38,7 +38,7 @@ def test_five_mistakes_of_a_stack_file_are_told_at_once_and_nothing_is_started(
         "5 mistakes in the settings of stack 'local':",
         'plinth:approval: "perhaps" is not allowed',
         "'gates' or 'person'",
-        'plinth:colour: unknown key (value "blue"); known keys are approval, aws,',
+        'plinth:colour: unknown key (value "blue"); known keys are approval, audit, aws,',
         'plinth:aws.account_id: "12345" is not allowed',
         'plinth:aws.region: "Frankfurt" is not allowed',
         "plinth:services.credit-risk.replicas: 1 is not allowed",
