@@ -52,10 +52,22 @@ def test_five_mistakes_of_a_stack_file_are_told_at_once_and_nothing_is_started(
 @pytest.mark.parametrize(
     ("words", "code", "sentences"),
     [
-        (("up", "--stack", "nowhere"), Exit.SETTINGS, ("There is no stack 'nowhere'.", "Use one of: local")),
-        (("preview", "-s", "../x"), Exit.SETTINGS, ("There is no stack '../x'.", "Use one of: local")),
-        (("status", "-s", "nowhere"), Exit.SETTINGS, ("There is no stack 'nowhere'.", "Use one of: local")),
-        (("predict", "-s", "nowhere"), Exit.SETTINGS, ("There is no stack 'nowhere'.", "Use one of: local")),
+        (
+            ("up", "--stack", "nowhere"),
+            Exit.SETTINGS,
+            ("There is no stack 'nowhere'.", "Use one of: dev,"),
+        ),
+        (("preview", "-s", "../x"), Exit.SETTINGS, ("There is no stack '../x'.", "Use one of: dev,")),
+        (
+            ("status", "-s", "nowhere"),
+            Exit.SETTINGS,
+            ("There is no stack 'nowhere'.", "Use one of: dev,"),
+        ),
+        (
+            ("predict", "-s", "nowhere"),
+            Exit.SETTINGS,
+            ("There is no stack 'nowhere'.", "Use one of: dev,"),
+        ),
         (("status",), Exit.FAILED, ("the local platform is down: ./plinth up",)),
         (("predict",), Exit.FAILED, ("Service 'credit-risk' is not deployed", "./plinth up")),
         (("env",), Exit.PLATFORM, ("The local platform is not up", "./plinth up")),
@@ -109,6 +121,7 @@ def test_a_stack_on_aws_is_refused_by_name(idle_draft: Clone) -> None:
     local = idle_draft.root / "stacks" / "Pulumi.local.yaml"
     (idle_draft.root / "stacks" / "Pulumi.dev.yaml").write_bytes(local.read_bytes())
     edit(idle_draft.root / "stacks" / "Pulumi.dev.yaml", "emulated: true", "emulated: false")
+    edit(idle_draft.root / "stacks" / "Pulumi.dev.yaml", "contracts: development", "contracts: signed")
     idle_draft.plinth("up", "--stack", "dev").ended(Exit.FAILED, "Stack 'dev' lives on AWS, and ", "emulated")
     assert idle_draft.processes() == []
 
@@ -149,7 +162,11 @@ def test_a_field_out_of_range_is_named_and_its_value_is_not_repeated(clone: Clon
         (("predict", "-i", "/"), ("The request cannot be read: Is a directory",)),
         (
             ("logs", "weather"),
-            ("There is no log of 'weather'.", "Use one of: apiserver,", "credit-risk, digit-reader, engine."),
+            (
+                "There is no log of 'weather'.",
+                "Use one of: alertmanager, apiserver,",
+                "credit-risk, digit-reader, engine.",
+            ),
         ),
         (("logs", "../../releases"), ("There is no log of '../../releases'.",)),
     ],
