@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.operations.cluster import DIGEST
 from infra.operations.shadows import Shadows, Watched
 from infra.rollout.comparison import broken, lacking
 from infra.rollout.sense import no_release
+from infra.rollout.served import APPROVED
 from services.readiness.contract import Contract
 
 YES, NO = 200, 403
-DIGEST, APPROVED = "plinth.dev/model-digest", "plinth.dev/approved-image"
-"""On a service's Deployment: the model that it carries, and the image that a person lets go to everybody."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.errors import Exit, PlinthError
 from infra.local import isolation, session
 from infra.local.runner.rest import FAILURES, Api, ApiError
-from infra.ops.aws_access import local_session
+from infra.ops.aws_access import local_clients
 from infra.settings import Settings
 
 Json = dict[str, Any]
@@ -101,16 +101,16 @@ class Account:
         if key not in self._clients:
             retries: Any = {"mode": "standard", "total_max_attempts": TRIES}
             if self.proxy:
-                # Given by hand, so that no variable of the caller's shell can lead past the proxy, or into it
-                # with another address.
-                enclosed: Any = {"ignore_configured_endpoint_urls": True}
-                config = Config(
-                    retries=retries, proxies={"https": self.proxy, "http": self.proxy}, **enclosed
-                )
-                session_: Any = local_session(key[1], key=isolation.ACCESS_KEY, secret=isolation.SECRET_KEY)
-                made: Any = session_.client(service, config=config, verify=self.authority)
+                made: Any = local_clients(
+                    key[1],
+                    key=isolation.ACCESS_KEY,
+                    secret=isolation.SECRET_KEY,
+                    proxy=self.proxy,
+                    authority=self.authority,
+                    config=Config(retries=retries),
+                )(service)
             else:
-                session_ = boto3.session.Session(region_name=key[1])
+                session_: Any = boto3.session.Session(region_name=key[1])
                 made = session_.client(service, config=Config(retries=retries))
             self._clients[key] = made
         return self._clients[key]

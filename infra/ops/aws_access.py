@@ -40,20 +40,27 @@ LEFT_OUTSIDE = {
 """What a session for the local AWS API takes from nowhere: profiles and files of whoever runs the command."""
 
 
-def local_session(region: str, *, key: str, secret: str) -> Any:
-    """Return a session for the local AWS API that knows nothing of the caller's profiles, files and keys.
-
-    Its clients need ``ignore_configured_endpoint_urls`` as well, since ``AWS_ENDPOINT_URL`` is read by them.
+def local_clients(
+    region: str, *, key: str, secret: str, proxy: str, authority: str, config: Config
+) -> Client:
+    """Return what makes clients of the local AWS API; nothing of the caller's shell or files gets into them.
 
     Args:
         region: The region.
         key: Access key id of the local API.
         secret: Its secret.
+        proxy: Its address.
+        authority: Certificate file of its authority.
+        config: What else the clients are told.
     """
-    core = botocore.session.Session(session_vars=LEFT_OUTSIDE)
-    return boto3.session.Session(
-        aws_access_key_id=key, aws_secret_access_key=secret, region_name=region, botocore_session=core
+    enclosed: Any = {"proxies": {"http": proxy, "https": proxy}, "ignore_configured_endpoint_urls": True}
+    session: Any = boto3.session.Session(
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        region_name=region,
+        botocore_session=botocore.session.Session(session_vars=LEFT_OUTSIDE),
     )
+    return functools.partial(session.client, config=config.merge(Config(**enclosed)), verify=authority)
 
 
 def clients(region: str, environ: Mapping[str, str] | None = None) -> Client:
@@ -66,23 +73,19 @@ def clients(region: str, environ: Mapping[str, str] | None = None) -> Client:
     """
     retries: Any = {"max_attempts": ATTEMPTS, "mode": "standard"}
     config = Config(retries=retries, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
-    options: dict[str, Any] = {}
-    session: Any
     if environ is None:
-        session = boto3.session.Session(region_name=region)
-    else:
-        proxy = environ["HTTPS_PROXY"]
-        enclosed: Any = {"proxies": {"http": proxy, "https": proxy}, "ignore_configured_endpoint_urls": True}
-        config = config.merge(Config(**enclosed))
-        key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
-        session = local_session(region, key=key, secret=secret)
-        options = {"verify": environ["AWS_CA_BUNDLE"]}
-
-    @functools.cache
-    def client(service: str) -> Any:
-        return session.client(service, config=config, **options)
-
-    return client
+        session: Any = boto3.session.Session(region_name=region)
+        return functools.cache(functools.partial(session.client, config=config))
+    return functools.cache(
+        local_clients(
+            region,
+            key=environ["AWS_ACCESS_KEY_ID"],
+            secret=environ["AWS_SECRET_ACCESS_KEY"],
+            proxy=environ["HTTPS_PROXY"],
+            authority=environ["AWS_CA_BUNDLE"],
+            config=config,
+        )
+    )
 
 
 def code(error: ClientError) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 PRIMARY = "-primary"
 """What Flagger appends to the name of the stable copy."""
+APPROVED = "plinth.dev/approved-image"
+"""Annotation of a service's Deployment: the image that a person lets go to everybody."""
 SETTLED = ("Initialized", "Succeeded")
 """Phases of a Canary in which the stable version is the one that the program asks for."""
 BEGINNING = ("", "Initializing")

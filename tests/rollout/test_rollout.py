@@ -273,7 +273,7 @@ def test_the_drill_knows_what_an_answer_is_worth(
 
 
 def test_the_drill_asks_when_the_first_route_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(stage, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(asking.Asking, "_headers", lambda _: {})
     left = [404, 503, 200, 200]
     client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(left.pop(0))))

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from aws import make_table
 from moto import mock_aws
 
 from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects, TableItems
@@ -30,13 +31,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         s3.create_bucket(Bucket="objects", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
 
         def table(name: str, partition: str, sort: str) -> TableItems:
-            keys = ((partition, "HASH"), (sort, "RANGE"))
-            dynamodb.create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            make_table(dynamodb, name, (partition, sort))
             return TableItems(dynamodb, name, partition=partition, sort=sort)
 
         yield BucketObjects(s3, "objects"), table

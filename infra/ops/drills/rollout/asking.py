@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 
 from infra.ops import callers
+from infra.ops.drills.rollout.stage import until
 
 RATE = 10.0
 """Requests a second: enough for a verdict in seconds, few enough for two cores that also start servers."""
@@ -25,7 +26,6 @@ UNROUTED = (404, 503)
 """What the gateway answers while it knows no route to a service, or no pod behind it."""
 ROUTE_SECONDS = 30.0
 """Longest wait for the first route; it takes well below a second."""
-LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +98,12 @@ class Asking:
 
     def _wait_for_the_route(self, client: httpx.Client) -> None:
         """Wait until the gateway knows the service: its route comes a moment after its first version."""
-        end = time.monotonic() + ROUTE_SECONDS
-        while time.monotonic() < end:
+
+        def routed() -> bool:
             answer = client.post(self._url, json=self._bodies[0], headers=self._headers())
-            if answer.status_code not in UNROUTED:
-                return
-            time.sleep(LOOK_SECONDS)
+            return answer.status_code not in UNROUTED
+
+        until(routed, "the route to the first version", ROUTE_SECONDS)
 
     def _headers(self) -> dict[str, str]:
         return callers.headers(self._service, self._host, subject="drill")

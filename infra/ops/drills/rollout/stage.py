@@ -22,6 +22,7 @@ from infra.ops.account import Account
 from infra.ops.console import Steps
 from infra.rollout.objects import shadow_name
 from infra.rollout.sense import no_release
+from infra.rollout.served import APPROVED, PRIMARY
 from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
@@ -128,16 +129,16 @@ class Stage:
 
     def approve(self, image: ImageRef) -> None:
         """Let a version go to everybody, as a person does."""
-        self.patch({"metadata": {"annotations": {"plinth.dev/approved-image": str(image)}}})
+        self.patch({"metadata": {"annotations": {APPROVED: str(image)}}})
 
     def in_service(self) -> str:
         """Return the image of the version in service."""
-        stable = self.kube.get(f"{DEPLOYMENTS}/{SERVICE}-primary")
+        stable = self.kube.get(f"{DEPLOYMENTS}/{SERVICE}{PRIMARY}")
         return str(stable["spec"]["template"]["spec"]["containers"][0]["image"])
 
     def _stable(self) -> dict[str, Any] | None:
         try:
-            return self.kube.get(f"{DEPLOYMENTS}/{SERVICE}-primary")
+            return self.kube.get(f"{DEPLOYMENTS}/{SERVICE}{PRIMARY}")
         except KubeError as error:
             if error.status != http.client.NOT_FOUND:
                 raise
