@@ -271,6 +271,7 @@ def _container(args: ServingArgs) -> kubernetes.core.v1.ContainerArgs:
             var(name="BENTOML_DO_NOT_TRACK", value="True"),
             var(name="BENTOML_HOME", value="/home/bentoml"),
             var(name="OMP_NUM_THREADS", value="1"),
+            var(name="ORT_DISABLE_TELEMETRY", value="1"),
             # The image is read-only and known by its digest; nothing may be written beside the code.
             var(name="PYTHONDONTWRITEBYTECODE", value="1"),
             # Read in services/readiness: security.py, decisions.py, review_feed.py, stopping.py.

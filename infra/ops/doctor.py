@@ -11,7 +11,7 @@ from typing import Literal
 
 import psutil
 
-from infra.local import session, toolchain
+from infra.local import aws_api, session, toolchain
 from infra.local.aws_api import journal, replaying
 from infra.local.paths import cache_dir, home
 from infra.ops import state
@@ -147,6 +147,23 @@ def _journal(_: str) -> Finding:
     )
 
 
+def _outside(_: str) -> Finding:
+    """Say who was asked for beyond the local AWS API: a library that reports home would do it on AWS too."""
+    current = session.current()
+    answer = aws_api.health(current.endpoints["aws_proxy"]) if current else None
+    if answer is None:
+        return Finding(check="outside", verdict="ok", seen="the local AWS API is down")
+    refused = answer["refused_hosts"]
+    if not refused:
+        return Finding(check="outside", verdict="ok", seen="nothing asked for hosts beyond the local AWS API")
+    return Finding(
+        check="outside",
+        verdict="warning",
+        seen="refused: " + ", ".join(f"{host} ({count:,} times)" for host, count in refused.items()),
+        fix="Find out who asks (./plinth logs aws) and switch it off: on AWS it would get an answer.",
+    )
+
+
 def _state(stack: str) -> Finding:
     path = state.state_file(stack)
     if not path.exists():
@@ -183,6 +200,7 @@ _CHECKS: tuple[Callable[[str], Finding], ...] = (
     _toolchain,
     _platform,
     _journal,
+    _outside,
     _state,
     _credentials,
 )

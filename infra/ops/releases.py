@@ -7,8 +7,10 @@ In CI the same file is written after the push to the registry; the program reads
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,13 +19,17 @@ from typing import Any
 from infra import naming
 from infra.errors import PlinthError
 from infra.local import images
-from infra.local.paths import home, repo_root
+from infra.local.paths import cache_dir, home, repo_root
 from infra.settings import Settings
 
 BUILD_SECONDS = 300
 """Longest build of one service: training on two busy cores takes about 20 s."""
 RECORD = "packed-from.json"
 """File beside a packed service that says what it was packed from."""
+PACKAGE = "package.json"
+"""File beside it that the packing itself writes."""
+MOST_SHARED = 8
+"""Packed states of one service that the cache of all clones keeps, the latest ones; each is below a MB."""
 COMPILED = ("__pycache__",)
 """Folders that differ from run to run and that nothing is packed from."""
 
@@ -69,7 +75,9 @@ def _build_one(service: str, settings: Settings, sources: Mapping[str, str]) -> 
             fix=f"Use one of: {', '.join(known)}.",
         )
     out = home() / "build" / service
-    package = _packed(out, sources) or _package(service, module, out, sources)
+    package = (
+        _packed(out, sources) or _taken_over(service, out, sources) or _package(service, module, out, sources)
+    )
     image = images.put(
         out / "bento",
         service,
@@ -89,10 +97,59 @@ def _packed(out: Path, sources: Mapping[str, str]) -> dict[str, Any] | None:
     try:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
         if record == _record(out, sources):
-            return dict(json.loads((out / "package.json").read_text(encoding="utf-8")))
+            return dict(json.loads((out / PACKAGE).read_text(encoding="utf-8")))
     except (OSError, ValueError, PlinthError):
         pass  # nothing usable from before
     return None
+
+
+def _shared(service: str, sources: Mapping[str, str]) -> Path:
+    """Return where all clones keep what these sources were packed into."""
+    key = hashlib.sha256(json.dumps(dict(sources), sort_keys=True).encode()).hexdigest()[:32]
+    return cache_dir() / "packed" / service / key
+
+
+def _taken_over(service: str, out: Path, sources: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what another clone, or this one before a purge, packed from the very same sources."""
+    kept = _shared(service, sources)
+    if _packed(kept, sources) is None:
+        return None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _copy(kept, out)
+        os.utime(kept)  # it is of use: among the latest again
+    except OSError:
+        return None  # it was removed meanwhile; packing anew always works
+    return _packed(out, sources)
+
+
+def _share(service: str, out: Path, sources: Mapping[str, str]) -> None:
+    """Keep what was packed for all clones; a cache that cannot be written is no reason to fail."""
+    kept = _shared(service, sources)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".new-") as folder:
+            new = Path(folder) / "new"
+            new.mkdir()
+            _copy(out, new)
+            shutil.rmtree(kept, ignore_errors=True)  # there only when it was damaged
+            new.rename(kept)
+        by_age = sorted(kept.parent.glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in by_age[MOST_SHARED:]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError:
+        pass
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a packed service; its record comes last, so that a copy that was cut off counts as none."""
+    (target / RECORD).unlink(missing_ok=True)
+    shutil.rmtree(target / "bento", ignore_errors=True)
+    shutil.copytree(source / "bento", target / "bento", ignore=shutil.ignore_patterns(*COMPILED))
+    package = json.loads((source / PACKAGE).read_text(encoding="utf-8"))
+    package["bento"] = str(target / "bento")
+    (target / PACKAGE).write_text(json.dumps(package, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    shutil.copyfile(source / RECORD, target / RECORD)
 
 
 def _sources() -> dict[str, str]:
@@ -129,4 +186,5 @@ def _package(service: str, module: str, out: Path, sources: Mapping[str, str]) -
     package = json.loads(done.stdout)
     assert isinstance(package, dict)
     (out / RECORD).write_text(json.dumps(_record(out, sources)), encoding="utf-8")
+    _share(service, out, sources)
     return package

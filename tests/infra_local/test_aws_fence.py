@@ -48,6 +48,22 @@ def test_other_hosts_are_refused(shared: Any, line: str) -> None:
     assert b"Connection established" not in answer
 
 
+def test_who_was_asked_for_beyond_aws_is_counted(shared: Any) -> None:
+    address = f"http://127.0.0.1:{shared.port}"
+    for _ in range(2):
+        answer_to(shared, b"CONNECT telemetry.example.com:443 HTTP/1.1\r\n\r\n")
+    told = aws_api.health(address)
+    assert told is not None
+    assert told["refused_hosts"]["telemetry.example.com:443"] == 2
+
+    for number in range(60):
+        answer_to(shared, f"CONNECT host-{number}.example.com:443 HTTP/1.1\r\n\r\n".encode())
+    told = aws_api.health(address)
+    assert told is not None
+    assert len(told["refused_hosts"]) <= 51
+    assert told["refused_hosts"]["others"] >= 10
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/moto-api/reset", "/moto-api/data.json", "/moto-api/proxy/passthrough"]
 )

@@ -135,6 +135,14 @@ def test_imports_point_one_way() -> None:
     assert wrong == []
 
 
+def test_the_model_runtime_is_loaded_where_it_is_told_to_report_nothing_home() -> None:
+    """``services/readiness/__init__.py`` says so in the environment, which counts for what comes after it."""
+    loads = re.compile(r"^\s*(import|from) onnxruntime\b", re.MULTILINE)
+    loading = [path for path in sources() if loads.search(path.read_text(encoding="utf-8"))]
+
+    assert [path.relative_to(ROOT).as_posix() for path in loading] == ["services/readiness/model.py"]
+
+
 def test_files_can_be_read_in_one_go() -> None:
     long = {
         path.relative_to(ROOT).as_posix(): lines

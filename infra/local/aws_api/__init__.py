@@ -30,8 +30,9 @@ def health(proxy_url: str, timeout: float = PROBE_TIMEOUT) -> dict[str, Any] | N
         timeout: Seconds to wait.
 
     Returns:
-        The health document (``instance``, ``journal`` statistics), or None when nothing answers
-        there or when what answers is not a Plinth AWS API.
+        The health document (``instance``, ``journal`` statistics, ``refused_hosts``: how often each host
+        outside AWS was asked for), or None when nothing answers there or when what answers is not a
+        Plinth AWS API.
     """
     # An opener without proxies: the environment of the caller may name one.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ MAX_BODY = 256 << 20
 blueprint and far below a laptop's memory."""
 MAX_CONTEXTS = 512
 """Host names whose certificates are kept in memory; each costs about 50 KB."""
+MAX_REFUSED = 50
+"""Names of refused hosts that are counted apart; whoever asks for more is no library that reports home."""
 
 
 class Contexts:
@@ -95,6 +97,8 @@ class Proxy(ThreadingHTTPServer):
         self.contexts = Contexts(authority)
         self.instance = instance
         self.faults = Faults()
+        self._refused: Counter[str] = Counter()
+        self._refusing = threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
 
     def server_bind(self) -> None:
@@ -117,7 +121,20 @@ class Proxy(ThreadingHTTPServer):
             "service": "plinth-aws-api",
             "instance": self.instance,
             "journal": self.emulator.statistics(),
+            "refused_hosts": self.refused_hosts(),
         }
+
+    def refuse(self, host: str) -> None:
+        """Count a request for a host outside AWS."""
+        with self._refusing:
+            if host not in self._refused and len(self._refused) >= MAX_REFUSED:
+                host = "others"
+            self._refused[host] += 1
+
+    def refused_hosts(self) -> dict[str, int]:
+        """Return how often each host outside AWS was asked for since the start."""
+        with self._refusing:
+            return dict(self._refused.most_common())
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -260,6 +277,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _refuse_host(self, host: str) -> None:
         self.close_connection = True
+        self.server.refuse(host[:100])
         access_line(self.command, host, "/", {}, b"", status=403)
         text = (
             f"Refused: {host[:200]!r} is not an AWS API host. A local run of Plinth reaches nothing else.\n"

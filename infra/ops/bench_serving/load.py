@@ -24,6 +24,7 @@ LINGER_SECONDS = 15.0
 """After the end of a run, so long is waited for answers that are still due: ten seconds and a margin."""
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_ERROR = re.compile(rb'"error":"([^"]{1,200})"')
 _ID = re.compile(rb'"decision_id":"([0-9a-f]{32})"')
 
 
@@ -35,6 +36,7 @@ class Run:
         self.request, self.seconds = request, seconds
         self.begin = self.end = float("inf")
         self.statuses: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
         self.latencies: list[float] = []
         self.ids: list[str] = []
         self.answers = 0
@@ -50,7 +52,11 @@ class Run:
             self.ids.append(found.group(1).decode())
         now = time.perf_counter()
         if self.begin <= now <= self.end:
-            self.statuses[head[9:12].decode()] += 1
+            status = head[9:12].decode()
+            self.statuses[status] += 1
+            if status != "200":
+                said = _ERROR.search(body)
+                self.errors[said.group(1).decode() if said else "no reason given"] += 1
             self.latencies.append(now - started)
 
 
@@ -135,6 +141,7 @@ def report(run: Run) -> dict[str, Any]:
         "answers": run.answers,
         "seconds": run.seconds,
         "statuses": dict(run.statuses),
+        "errors": dict(run.errors),
         "lost": run.lost,
         "p50_ms": round(cuts[49] * 1000, 3),
         "p99_ms": round(cuts[98] * 1000, 3),

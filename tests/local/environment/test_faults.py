@@ -17,7 +17,7 @@ PARTS = {
     "the control plane": (("etcd", "apiserver"), "kubernetes:"),
     "what places and runs pods": (("controller-manager", "scheduler", "nodes", "runner"), "kubernetes:apps"),
     "the way in": (("gateway", "envoy"), "kubernetes:apps"),
-    "what watches": (("monitor", "prometheus", "alertmanager", "operations"), "kubernetes:apps"),
+    "what watches": (("monitor", "prometheus", "alertmanager", "flagger", "operations"), "kubernetes:apps"),
 }
 """Parts of the platform that are killed together, and the kind of resource whose change needs them."""
 

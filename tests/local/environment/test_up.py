@@ -88,6 +88,10 @@ def test_status_and_doctor_find_everything_well(settled: Clone) -> None:
     assert {part["state"] for part in status["parts"].values()} == {"ready"}
     assert status["resources"] == len(settled.checkpoint()["resources"])
     assert {f["check"]: f["verdict"] for f in findings if f["verdict"] == "problem"} == {}
+    # Everything here has this AWS API for its way out: engine, providers, training, services.
+    assert [f["seen"] for f in findings if f["check"] == "outside"] == [
+        "nothing asked for hosts beyond the local AWS API"
+    ]
     settled.plinth("status").ended(Exit.OK, "2 of 2 pods ready")
 
 
