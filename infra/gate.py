@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pulumi
-
 from infra.errors import RefusedError
 from infra.settings import Settings
 
@@ -151,6 +149,8 @@ def require_accepted_preview(settings: Settings) -> None:
     Raises:
         RefusedError: The stack asks for a person's acceptance and there is none that fits.
     """
+    import pulumi  # noqa: PLC0415 - the engine's programs have it loaded; commands need not wait for it
+
     if settings.approval == "gates" or pulumi.runtime.is_dry_run():
         return
     named = os.environ.get(ACCEPTANCE_VARIABLE)

@@ -140,4 +140,4 @@ class Sheet:
 @lru_cache(maxsize=1)
 def sheet() -> Sheet:
     """Return the prices of ``prices.yaml``."""
-    return Sheet(yaml.safe_load(_FILE.read_text(encoding="utf-8")))
+    return Sheet(yaml.load(_FILE.read_text(encoding="utf-8"), yaml.CSafeLoader))

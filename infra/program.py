@@ -6,6 +6,7 @@ from infra import naming
 from infra.components.gateway import Gateway, GatewayArgs
 from infra.components.restricted_namespace import RestrictedNamespace, RestrictedNamespaceArgs
 from infra.components.serving import Serving, ServingArgs
+from infra.data_classes import bucket_name
 from infra.iam import cluster_rules
 from infra.iam.bucket_policies import recorder_delivers, trail_delivers
 from infra.iam.key_policies import alerts_grant, logs_grant, trail_grant
@@ -61,11 +62,11 @@ def build(settings: Settings, providers: Providers) -> Outputs:
         bucket_grants={
             "audit": [
                 *trail_delivers(
-                    bucket_name=storage.bucket_name(settings, "audit"),
+                    bucket_name=bucket_name(settings, "audit"),
                     account_id=account,
                     trail_arn=audit.trail_arn(settings),
                 ),
-                *recorder_delivers(bucket_name=storage.bucket_name(settings, "audit"), account_id=account),
+                *recorder_delivers(bucket_name=bucket_name(settings, "audit"), account_id=account),
             ]
         },
     )

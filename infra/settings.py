@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import pulumi
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
@@ -209,6 +208,8 @@ class Settings(Frozen):
         Raises:
             SettingsError: With every mistake of the stack file.
         """
+        import pulumi  # noqa: PLC0415 - the engine's programs have it loaded; commands need not wait for it
+
         stack = pulumi.get_stack()
         raw = {
             key.removeprefix(f"{PROJECT}:"): decode(value)
@@ -227,7 +228,7 @@ class Settings(Frozen):
         stack = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
         where = f"stacks/{path.name}"
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
         except FileNotFoundError:
             raise SettingsError(
                 f"There is no stack '{stack}'.",

@@ -47,7 +47,7 @@ class Exemption:
 @lru_cache(maxsize=1)
 def exemptions() -> tuple[Exemption, ...]:
     """Return all exemptions."""
-    rows = yaml.safe_load(_FILE.read_text(encoding="utf-8"))["exemptions"]
+    rows = yaml.load(_FILE.read_text(encoding="utf-8"), yaml.CSafeLoader)["exemptions"]
     return tuple(Exemption(**row) for row in rows)
 
 

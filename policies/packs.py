@@ -4,11 +4,23 @@ Whoever takes the policies into another project may begin with one pack. Plinth 
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from policies.core import Finding, PolicySettings
 from policies.core.settings import PACKS
+from policies.families import FAMILIES
 from policies.procedure import control_of
 from policies.waivers import Waiver
+
+RELATIONS = "relations"
+ADVICE = "advice"
+RELATIONS_ADVICE = "relations-advice"
+
+
+def pack_config(settings: PolicySettings) -> dict[str, Any]:
+    """Return the content of the file for ``--policy-pack-config``: every policy gets the same settings."""
+    names = (*(family.name for family in FAMILIES), ADVICE, RELATIONS, RELATIONS_ADVICE)
+    return {name: settings.render() for name in names}
 
 
 def selected(control_id: str, settings: PolicySettings) -> bool:

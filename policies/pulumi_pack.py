@@ -40,14 +40,11 @@ from policies.core import (
 from policies.core.resources import canonical
 from policies.core.settings import ENVIRONMENTS, PACKS
 from policies.families import FAMILIES
-from policies.packs import findings_of, waivers_of
+from policies.packs import ADVICE, RELATIONS, RELATIONS_ADVICE, findings_of, waivers_of
 from policies.procedure import control_of
 from policies.report import render
 from policies.waivers import Matches, Waiver, excuse, faults, load
 
-RELATIONS = "relations"
-ADVICE = "advice"
-RELATIONS_ADVICE = "relations-advice"
 _SCHEMA = PolicyConfigSchema(
     properties={
         "environment": {"type": "string", "enum": list(ENVIRONMENTS)},
@@ -58,11 +55,6 @@ _SCHEMA = PolicyConfigSchema(
         "packs": {"type": "array", "items": {"type": "string", "enum": list(PACKS)}},
     }
 )
-
-
-def pack_config(settings: PolicySettings) -> dict[str, Any]:
-    """Return the content of the file for ``--policy-pack-config``: every policy gets the same settings."""
-    return {policy.name: settings.render() for policy in policies()}
 
 
 def policies(waivers: Sequence[Waiver] | None = None) -> list[Policy]:

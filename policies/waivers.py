@@ -90,7 +90,7 @@ def load(path: Path = DEFAULT_FILE) -> tuple[Waiver, ...]:
         PolicyError: The file cannot be read, or a waiver is not well formed; all mistakes at once.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError):
         raise PolicyError(
             "The waiver file cannot be read.", where=str(path), fix="Name a file that exists."

@@ -8,9 +8,6 @@ import pulumi_aws as aws
 from infra.iam.replication import replication_policy
 from infra.iam.service_roles import service_trust
 
-TARGET_MINUTES = 15
-"""Minutes within which S3 promises to copy 99.99 % of objects (S3 Replication Time Control)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class BucketReplicationArgs:
@@ -28,6 +25,7 @@ class BucketReplicationArgs:
         target_region: Its region.
         target_alias: Alias of its key.
         target_key_arn: That key.
+        within_minutes: So soon a copy must be there; what takes longer is told as an event.
     """
 
     role_name: str
@@ -41,6 +39,7 @@ class BucketReplicationArgs:
     target_region: str
     target_alias: str
     target_key_arn: pulumi.Input[str]
+    within_minutes: int
 
 
 class BucketReplication(pulumi.ComponentResource):
@@ -85,7 +84,7 @@ class BucketReplication(pulumi.ComponentResource):
 
 
 def _everything(args: BucketReplicationArgs) -> aws.s3.BucketReplicationConfigRuleArgs:
-    minutes = TARGET_MINUTES
+    minutes = args.within_minutes
     return aws.s3.BucketReplicationConfigRuleArgs(
         id="everything",
         status="Enabled",

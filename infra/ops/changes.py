@@ -19,7 +19,6 @@ from infra.ops import (
     preflight,
     releases,
     reports,
-    sources,
     state,
 )
 from infra.ops.account import Account
@@ -163,7 +162,7 @@ def preview(
         PlinthError: The program does not run.
     """
     with steps.step("preview"), ThreadPoolExecutor(max_workers=1) as beside:
-        places = beside.submit(sources.of, ready.settings) if seen else None
+        places = beside.submit(_places, ready.settings) if seen else None
         options = ["--refresh"] if ready.behind or ready.cut_off else []  # a preview writes no state
         run = ready.engine.run("preview", *options, listener=lambda r: steps.say(f"{len(r.steps)} resources"))
     report = reports.of(run, ready.settings, places.result() if places else None)
@@ -239,6 +238,13 @@ def up(ready: Ready, steps: Steps, *, adopt_existing: bool) -> tuple[Run, Run | 
 def _things(settings: Settings) -> carrying.Look:
     """Return what lists the things of a stack, in both of its regions."""
     return lambda kinds: things_in(Account.of(settings), settings.regions(), kinds=kinds).things
+
+
+def _places(settings: Settings) -> Mapping[str, str]:
+    """Return the line of code that makes each resource."""
+    from infra.ops import sources  # noqa: PLC0415 - loads Pulumi's SDK, of which an `up` has no use
+
+    return sources.of(settings)
 
 
 def _taken_on(ready: Ready) -> bool:

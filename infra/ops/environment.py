@@ -17,7 +17,7 @@ from infra.policy_settings import policy_settings
 from infra.settings import Settings
 from infra.settings_sources import RELEASES_VARIABLE
 from infra.settings_tokens import TOKENS_VARIABLE
-from policies.pulumi_pack import pack_config
+from policies.packs import pack_config
 from services.readiness import dsse
 
 LOCAL_PASSPHRASE = "plinth-local"  # noqa: S105 - for everybody; see infra/decisions/0003-local-passphrase.md

@@ -7,7 +7,7 @@ from pathlib import Path
 from infra.errors import PlinthError, RefusedError
 from infra.local.paths import repo_root
 from infra.ops.events import Run
-from infra.preview import data, markdown, page, picture, recording, report, stream, text
+from infra.preview import data, markdown, recording, report, stream, text
 from infra.preview.masking import mask
 from infra.preview.report import Report
 from infra.settings import Settings
@@ -84,6 +84,8 @@ def render(made: Report, form: str, *, links: str = "") -> str:
     if form == "markdown":
         return markdown.render(made, links=links)
     if form == "html":
+        from infra.preview import page  # noqa: PLC0415 - draws; most runs draw nothing
+
         return page.render(made, links=links)
     return data.render(made) if form == "json" else text.render(made)
 
@@ -97,6 +99,8 @@ def write(made: Report, folder: Path, *, links: str = "") -> None:
 
 def forms(made: Report, *, links: str = "") -> dict[str, str]:
     """Return the name of each file of a report with what it holds."""
+    from infra.preview import page, picture  # noqa: PLC0415 - as above
+
     return {
         "report.txt": text.render(made),
         "report.md": markdown.render(made, links=links),

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from infra import naming
+from infra.data_classes import bucket_name
 from infra.errors import PlinthError
 from infra.local.paths import home, repo_root
 from infra.ops.account import Account
 from infra.settings import Settings
-from infra.wiring.storage import bucket_name
 from services.readiness.contract_file import load
 from services.readiness.decision_log import DecisionLog, Spool
 from services.readiness.decision_log.reading import Reader, Report

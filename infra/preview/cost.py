@@ -76,7 +76,7 @@ class Usage:
 @lru_cache(maxsize=8)
 def usage(environment: str, path: Path = USAGE_FILE) -> Usage:
     """Return the usage of an environment; one that is not named is reckoned as production."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     share = document["share"].get(environment, document["share"]["prod"])
     return Usage(
         amounts={

@@ -10,8 +10,9 @@ from infra.components.audit_queries import AuditQueries, AuditQueriesArgs
 from infra.components.audit_trail import AuditTrail, AuditTrailArgs
 from infra.components.configuration_recorder import ConfigurationRecorder, ConfigurationRecorderArgs
 from infra.components.use_alarm import UseAlarm, UseAlarmArgs, UseLog
+from infra.data_classes import bucket_name
 from infra.settings import Settings
-from infra.wiring.storage import Storage, bucket_name
+from infra.wiring.storage import Storage
 
 WATCHED = ("artifacts", "data", "decisions", "features")
 """Data classes of which each read and write of an object is recorded."""

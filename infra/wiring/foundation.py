@@ -13,10 +13,10 @@ from infra.components.duties import (
 )
 from infra.components.encryption_key import EncryptionKey
 from infra.components.network import Network, NetworkArgs
+from infra.data_classes import BUCKETS, bucket_name
 from infra.iam import pipelines, roles, service_roles
 from infra.iam.scope import Scope
 from infra.settings import Settings
-from infra.wiring import storage
 
 
 def scope(settings: Settings) -> Scope:
@@ -27,7 +27,7 @@ def scope(settings: Settings) -> Scope:
         region=settings.aws.region,
         recovery_region=settings.recovery.region,
         cluster=naming.cluster(settings.environment),
-        buckets={name: storage.bucket_name(settings, name) for name in (*storage.BUCKETS, naming.STATE)},
+        buckets={name: bucket_name(settings, name) for name in (*BUCKETS, naming.STATE)},
         tables={
             "features": naming.table(settings.environment, "online-features"),
             "registry": naming.table(settings.environment, "model-registry"),

@@ -16,11 +16,10 @@ from infra.components.encrypted_bucket import (
 )
 from infra.components.encryption_key import EncryptionKey, EncryptionKeyArgs
 from infra.components.restore_test import RestoreTest, RestoreTestArgs
+from infra.data_classes import COPY_MINUTES, LOCKED, REPLICATED, bucket_name
 from infra.settings import Settings
-from infra.wiring.storage import LOCKED, Storage, bucket_name
+from infra.wiring.storage import Storage
 
-REPLICATED = ("artifacts", "data", "decisions")
-"""Data classes whose objects are copied: what cannot be made again. Features follow from data."""
 RESTORED = ("DynamoDB", "S3")
 """Kinds of store that are backed up, so one of each is restored every week."""
 
@@ -156,6 +155,7 @@ def _replicas(
                 target_region=target,
                 target_alias=naming.key_alias(environment, f"{data_class}-replica"),
                 target_key_arn=key.arn,
+                within_minutes=COPY_MINUTES,
             ),
             opts,
         )

@@ -15,18 +15,9 @@ from infra.components.encrypted_bucket import (
 )
 from infra.components.encryption_key import EncryptionKey, EncryptionKeyArgs
 from infra.components.protected_table import ProtectedTable, ProtectedTableArgs
+from infra.data_classes import BUCKETS, KEYS, LOCKED, bucket_name
 from infra.iam.statements import Statement
 from infra.settings import Settings
-
-BUCKETS = ("artifacts", "audit", "data", "decisions", "features", "queries")
-"""Data classes with a bucket: models, trail and configuration history, training data, decision log,
-offline feature store, results of audit queries. Not here: the state, which cannot hold the bucket that
-holds it; ``./plinth bootstrap`` makes that one."""
-LOCKED = ("audit", "decisions")
-"""Data classes whose records nobody may change or remove before their time."""
-_OTHERS = ("alerts", "backup", "cluster", "images", "logs", "registry", "requests", "reviews", "volumes")
-KEYS = (*BUCKETS, *_OTHERS)
-"""Data classes with a key of their own; who may read one class has no need to read another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +28,6 @@ class Storage:
     keys: Mapping[str, EncryptionKey]
     buckets: Mapping[str, EncryptedBucket]
     tables: Mapping[str, ProtectedTable]
-
-
-def bucket_name(settings: Settings, data_class: str) -> str:
-    """Return the name of a data class's bucket, known before anything is made."""
-    aws = settings.aws
-    return naming.bucket(settings.environment, data_class, account_id=aws.account_id, region=aws.region)
 
 
 def build(

@@ -36,7 +36,8 @@ from services.lifecycle.export import MAX_OUTPUT_DIFFERENCE, OPSET, exported
 from services.lifecycle.validation import Predict, robustness, slices, stress
 from services.readiness.digests import bytes_digest
 from services.readiness.errors import TrainingError
-from services.readiness.model import INPUT, MODEL_FILE, OUTPUT, RECORD_FILE, session
+from services.readiness.manifest import MODEL_FILE, RECORD_FILE
+from services.readiness.model import INPUT, OUTPUT, session
 from services.readiness.reference_making import Column, make_reference
 
 BORDER = 1e-6

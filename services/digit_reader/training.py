@@ -27,7 +27,8 @@ from services.readiness.digests import bytes_digest
 from services.readiness.guard import OUT_AT, UNUSUAL_AT
 from services.readiness.insight import Insight
 from services.readiness.likeness import Likeness
-from services.readiness.model import INPUT, MODEL_FILE, OUTPUT, RECORD_FILE, opened
+from services.readiness.manifest import MODEL_FILE, RECORD_FILE
+from services.readiness.model import INPUT, OUTPUT, opened
 from services.readiness.reference_making import REFERENCE_FILE, Column, written
 from services.readiness.reference_making.many_classes import class_reference, fit_likeness
 

@@ -14,7 +14,7 @@ from typing import Any
 from services.readiness import dsse
 from services.readiness.contract import CONTRACT_FILE, Contract
 from services.readiness.errors import ContractError
-from services.readiness.model import MODEL_FILE
+from services.readiness.manifest import MODEL_FILE
 from services.readiness.signers import OWNERS, Signer, Signers
 
 PREDICATE = "https://plinth.dev/readiness/v1"

@@ -22,7 +22,7 @@ def parse(text: str, *, where: str) -> Contract:
     """
     fix = "correct the lines above; services/readiness/contract.py says what each key means"
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ContractError(
             f"The contract is not valid YAML: {' '.join(str(error).split())}", where=where, fix=fix

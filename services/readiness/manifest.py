@@ -10,7 +10,7 @@ from pathlib import Path
 from services.readiness.digests import bytes_digest, file_digest
 from services.readiness.errors import ModelRefusedError
 
-MANIFEST_FILE = "manifest.json"
+MODEL_FILE, RECORD_FILE, MANIFEST_FILE = "model.onnx", "record.json", "manifest.json"
 REBUILD = "build the service again, or fetch the model anew; a model folder is never repaired by hand"
 
 

@@ -15,9 +15,8 @@ import onnxruntime as ort
 
 from services.readiness.digests import file_digest
 from services.readiness.errors import ModelRefusedError
-from services.readiness.manifest import check_manifest
+from services.readiness.manifest import MODEL_FILE, RECORD_FILE, check_manifest
 
-MODEL_FILE, RECORD_FILE = "model.onnx", "record.json"
 INPUT, OUTPUT = "features", "probabilities"
 REBUILD = "build the service again; a model folder is never repaired by hand"
 

@@ -88,7 +88,7 @@ def load(folder: Path) -> Signers:
     """
     path = folder / SIGNERS_FILE
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
         return Signers.model_validate(document or {})
     except FileNotFoundError:
         return Signers()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from infra.data_classes import BUCKETS, KEYS, LOCKED
 from infra.settings import Settings
-from infra.wiring.storage import BUCKETS, KEYS, LOCKED
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pulumi.runtime.proto import analyzer_pb2
 from policies.core import PolicySettings
 from policies.families import FAMILIES
 from policies.judge import evaluate
-from policies.pulumi_pack import pack_config
+from policies.packs import pack_config
 
 pytestmark = pytest.mark.parts
 

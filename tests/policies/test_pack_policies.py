@@ -8,7 +8,8 @@ from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.core import PolicySettings, values
 from policies.families import FAMILIES
-from policies.pulumi_pack import pack_config, policies
+from policies.packs import pack_config
+from policies.pulumi_pack import policies
 
 REFERENCE = load()
 _FAMILIES = (*(family.name for family in FAMILIES), "advice")

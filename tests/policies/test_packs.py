@@ -12,9 +12,9 @@ from test_pack_policies import _args as args_of
 from policies.core import PolicyError, PolicySettings
 from policies.core.settings import PACKS
 from policies.judgement import judge
-from policies.packs import selected
+from policies.packs import pack_config, selected
 from policies.procedure import all_controls
-from policies.pulumi_pack import pack_config, policies
+from policies.pulumi_pack import policies
 from policies.waivers import Waiver
 
 
@@ -35,6 +35,10 @@ def test_every_control_is_in_one_pack_and_every_pack_has_controls():
         assert sum(selected(control.id, settings) for settings in each.values()) == 1
     for settings in each.values():
         assert any(selected(control.id, settings) for control in all_controls())
+
+
+def test_the_configuration_is_for_each_policy_that_there_is():
+    assert set(pack_config(PolicySettings())) == {policy.name for policy in policies()}
 
 
 def test_the_packs_together_say_exactly_what_the_whole_says():

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     },
     "infra/settings_sources.py": {"infra.errors"},
     "infra/settings_tokens.py": {"infra.errors", "infra.settings_base"},
+    "infra/data_classes.py": {"infra.naming", "infra.settings"},
     "infra/network_plan.py": set(),
     "infra/prices.py": set(),
     "infra/gpu_instances.py": set(),
@@ -45,7 +46,7 @@ MAY_IMPORT = {
     "infra/settings_monitoring.py": {"infra.settings_base"},
     "infra/settings_rollout.py": {"infra.settings_base"},
     "infra/wiring": {
-        "infra.components", "infra.gpu_checks", "infra.gpu_instances", "infra.iam",
+        "infra.components", "infra.data_classes", "infra.gpu_checks", "infra.gpu_instances", "infra.iam",
         "infra.mig_setup", "infra.naming",
         "infra.network_plan", "infra.providers", "infra.settings", "infra.settings_checks",
         "infra.settings_foundation", "infra.settings_operations", "infra.settings_tokens", "infra.wiring",
@@ -84,8 +85,8 @@ MAY_IMPORT = {
     "infra/providers.py": {"infra.settings"},
     "infra/outputs.py": set(),
     "infra/program.py": {
-        "infra.components", "infra.iam", "infra.naming", "infra.outputs", "infra.providers", "infra.settings",
-        "infra.wiring",
+        "infra.components", "infra.data_classes", "infra.iam", "infra.naming", "infra.outputs",
+        "infra.providers", "infra.settings", "infra.wiring",
     },
     "infra/local": {"infra.local", "infra.errors"},
     "infra/preview": {"infra.errors", "infra.prices", "infra.preview"},

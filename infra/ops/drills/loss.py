@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 
+from infra.data_classes import REPLICATED
 from infra.local import session
 from infra.local.paths import home
 from infra.local.supervisor import processes
@@ -16,7 +17,6 @@ from infra.ops.account import UNANSWERED, Account
 from infra.ops.chaos.small_stack import ask_faults
 from infra.ops.recovery import keeping
 from infra.settings import Settings
-from infra.wiring.recovery import REPLICATED
 
 UNREACHABLE_SECONDS = 3600.0
 """For how long a lost region does not answer: longer than any drill."""

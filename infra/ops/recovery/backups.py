@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra import naming
-from infra.components.bucket_replication import TARGET_MINUTES
+from infra.data_classes import COPY_MINUTES, REPLICATED
 from infra.errors import Exit, PlinthError
 from infra.ops import contracts
 from infra.ops.account import UNANSWERED, Account, reason
 from infra.ops.recovery import keeping, records, statements, tables
 from infra.ops.recovery.keeping import Keep
 from infra.settings import Settings
-from infra.wiring.recovery import REPLICATED
 from services.readiness import dsse
 from services.readiness.decision_log.writer import Limits
 from services.readiness.errors import ContractError
@@ -29,7 +28,7 @@ DUE_SECONDS = 12 * 3600
 """Age of the newest backup of the tables from which on an `up` makes another one: half of a day, so that with
 one `up` a day none is ever older than the stated RPO."""
 STAMP = "%Y%m%dT%H%M%S%fZ"
-COPY_SECONDS = TARGET_MINUTES * 60
+COPY_SECONDS = COPY_MINUTES * 60
 """Oldest that an object may be without its copy: what S3 promises with replication time control."""
 RPO_SECONDS = {
     "objects": COPY_SECONDS,

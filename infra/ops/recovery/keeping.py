@@ -12,11 +12,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import naming
+from infra.data_classes import BUCKETS
 from infra.errors import Exit, PlinthError
 from infra.local.paths import home
 from infra.ops.account import Account, reason
 from infra.settings import Settings
-from infra.wiring.storage import BUCKETS
 
 PREFIX = "recovery"
 """Beginning of every key; what models and training keep in the bucket begins with other words."""

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from infra.data_classes import REPLICATED
 from infra.errors import Exit, PlinthError
 from infra.ops.account import UNANSWERED, Account, reason
 from infra.ops.recovery import keeping
 from infra.settings import Settings
-from infra.wiring.recovery import REPLICATED
 
 AT_ONCE = 8
 """Names that are copied at the same time; the versions of one name go one after the other."""

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from infra.data_classes import REPLICATED
 from infra.errors import PlinthError, RefusedError
 from infra.local import session
 from infra.ops import changes, contracts, predict, status
 from infra.ops.account import UNANSWERED, Account, reason
 from infra.ops.recovery import backups, keeping, objects, records, sources, statements, tables
 from infra.ops.recovery.rebuild_work import Work
-from infra.wiring.recovery import REPLICATED
 from services.lifecycle.registry import Registry
 from services.lifecycle.stores import BucketObjects, TableItems
 from services.readiness.decision_log.reading import Reader

@@ -65,8 +65,8 @@ def after_up(settings: Settings, run: Run) -> Record:
             last = load(settings, known[-1])
         except PlinthError:  # altered, or by a key that is no longer trusted: a new one is due
             last = None
-        if last is not None and not verify(settings, last, None) and not behind(settings, last):
-            return last
+        if last is not None and not behind(settings, last) and not _otherwise_made(settings, last):
+            return last  # of the same state the graph is the same
     return write(settings, verdicts_of(run), Account.of(settings))
 
 
@@ -171,10 +171,15 @@ def verify(settings: Settings, record: Record, account: Account | None) -> list[
         account: The account to look at; None to look at clone and state only.
     """
     latest = state.load(state.state_file(settings.environment)) or {}
-    found = [*_source(record.said, statements.source()), *_built(settings, record, latest)]
+    found = [*_otherwise_made(settings, record), *_built(settings, record, latest)]
     if account is not None:
         found += _world(settings, record, account)
     return found
+
+
+def _otherwise_made(settings: Settings, record: Record) -> list[Difference]:
+    """Return how what an environment is made from differs: clone, settings, models; the state is not read."""
+    return [*_source(record.said, statements.source()), *_decided(settings, record.said)]
 
 
 def _source(said: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
@@ -189,12 +194,20 @@ def _source(said: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Differe
                 yield Difference(of=part, what=f"{name}: recorded {old}, this clone has {new}")
 
 
-def _built(settings: Settings, record: Record, latest: Mapping[str, Any]) -> Iterator[Difference]:
-    said = record.said
+def _decided(settings: Settings, said: Mapping[str, Any]) -> Iterator[Difference]:
     if statements.settings_digest(settings) != said["settings"]["digest"]:
         was, now = said["settings"]["document"], json.loads(settings.model_dump_json())
         rows = resource_graph.unequal({"settings": was}, {"settings": now}).get("settings", [])
         yield Difference(of="settings", what=", ".join(rows) or "recorded ones are not of this form")
+    now = {name: one.model_digest for name, one in settings.releases.items()}
+    for service in sorted(set(said["models"]) | set(now)):
+        if said["models"].get(service) != now.get(service):
+            old, new = said["models"].get(service, "none"), now.get(service, "none")
+            yield Difference(of="models", what=f"{service}: recorded {old}, now {new}")
+
+
+def _built(settings: Settings, record: Record, latest: Mapping[str, Any]) -> Iterator[Difference]:
+    said = record.said
     built = statements.of_state(latest, statements.place_of(settings))
     for row in resource_graph.differences(said["graph"], built["graph"]):
         yield Difference(of="graph", what=row)
@@ -203,11 +216,6 @@ def _built(settings: Settings, record: Record, latest: Mapping[str, Any]) -> Ite
     for name in sorted(set(said["outputs"]) | set(built["outputs"])):
         if said["outputs"].get(name) != built["outputs"].get(name):
             yield Difference(of="outputs", what=f"{name} is not what was recorded")
-    now = {name: one.model_digest for name, one in settings.releases.items()}
-    for service in sorted(set(said["models"]) | set(now)):
-        if said["models"].get(service) != now.get(service):
-            old, new = said["models"].get(service, "none"), now.get(service, "none")
-            yield Difference(of="models", what=f"{service}: recorded {old}, now {new}")
 
 
 def _world(settings: Settings, record: Record, account: Account) -> Iterator[Difference]:

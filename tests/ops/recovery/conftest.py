@@ -8,11 +8,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from infra.data_classes import REPLICATED
 from infra.local.paths import repo_root
 from infra.ops import graph
 from infra.ops.recovery import keeping, tables
 from infra.settings import Settings
-from infra.wiring.recovery import REPLICATED
 
 
 class Account:

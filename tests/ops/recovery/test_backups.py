@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
+from infra.data_classes import REPLICATED
 from infra.errors import Exit, PlinthError, RefusedError
 from infra.local.paths import repo_root
 from infra.ops import contracts, state
@@ -35,7 +36,6 @@ from infra.ops.recovery import (
 from infra.ops.recovery.keeping import Keep
 from infra.ops.recovery.rebuild_work import Progress, Work
 from infra.settings import Settings
-from infra.wiring.recovery import REPLICATED
 
 pytestmark = pytest.mark.parts
 

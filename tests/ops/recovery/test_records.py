@@ -77,7 +77,7 @@ def test_every_part_that_changed_is_named(
     found = records.verify(changed, record, None)
 
     assert [one.of for one in found] == [
-        "lock", "trees", "settings", "graph", "outputs", "models", "models"
+        "lock", "trees", "settings", "models", "models", "graph", "outputs"
     ]  # fmt: skip
     assert "storage.noncurrent_days" in found[2].what
     assert found[3].what == "aws:sns/topic:Topic alerts: not as it was"
