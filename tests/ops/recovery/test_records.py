@@ -80,7 +80,7 @@ def test_every_part_that_changed_is_named(
         "lock", "trees", "settings", "models", "models", "graph", "outputs"
     ]  # fmt: skip
     assert "storage.noncurrent_days" in found[2].what
-    assert found[3].what == "aws:sns/topic:Topic alerts: not as it was"
+    assert found[5].what == "aws:sns/topic:Topic alerts: not as it was"
 
 
 @pytest.mark.parametrize("hurt", ["payload", "signature", "key", "nothing", "kind"])
