@@ -50,6 +50,7 @@ _GOING = ("PendingDeletion", "PendingReplicaDeletion")
 BY_NAME = {
     "aws:ec2/securityGroup:SecurityGroup": ("vpcId", "name"),
     "aws:ec2/subnet:Subnet": ("vpcId", "cidrBlock"),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": ("url",),
     "aws:iam/policy:Policy": ("name",),
 }
 """Type to the inputs of which AWS has one thing at most; its id is another word."""
@@ -112,7 +113,8 @@ def orphans(
 def _is(step: Step, thing: Thing) -> bool:
     if step.type in BY_NAME:
         asked = " ".join(str(step.inputs.get(word)) for word in BY_NAME[step.type])
-        return bool(asked == thing.detail.get("name", thing.name))
+        # An identity provider is asked for by its address and listed by that without its scheme.
+        return bool(asked.removeprefix("https://") == thing.detail.get("name", thing.name))
     tags = {str(key): str(value) for key, value in (step.inputs.get("tags") or {}).items()}
     return bool(tags) and step.type in DRAWN and tags.items() <= (thing.tags or {}).items()
 

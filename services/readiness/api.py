@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from services.readiness import metrics
+from services.readiness import metrics, tally
 from services.readiness.decisions import Decisions, UnavailableError
 from services.readiness.feature_lookup import FeatureLookup, FeaturesAwayError, Subject
 from services.readiness.limits import MOST_IN_PROGRESS
@@ -94,6 +94,7 @@ class Api:
         """Return what is served."""
         if self._made is None:
             self._made = self._make()
+            tally.show(metrics.child(metrics.IN_PROGRESS, self.service), lambda: self._in_progress)
         return self._made
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -107,8 +108,6 @@ class Api:
         self._in_progress += 1
         started = time.perf_counter()
         shadow = is_shadow(headers)
-        running = metrics.child(metrics.IN_PROGRESS, self.service)
-        running.inc()
         try:
             status, content, extra = await self._route(scope, headers, receive, request)
         except Refusal as refusal:
@@ -125,14 +124,13 @@ class Api:
             status, content, extra = 500, _body("This is a defect of the service.", "defect", request), {}
         finally:
             self._in_progress -= 1
-            running.dec()
         took = time.perf_counter() - started
         self.recent.add(request=request, shadow=shadow, status=status, content=content, seconds=took)
         if shadow:
-            metrics.child(metrics.SHADOW_REQUESTS, self.service, str(status)).inc()
+            tally.count(metrics.child(metrics.SHADOW_REQUESTS, self.service, str(status)))
         else:
-            metrics.child(metrics.REQUESTS, self.service, str(status)).inc()
-            metrics.child(metrics.REQUEST_SECONDS, self.service).observe(took)
+            tally.count(metrics.child(metrics.REQUESTS, self.service, str(status)))
+            tally.saw(metrics.child(metrics.REQUEST_SECONDS, self.service), took)
         body = to_json(content)
         lines = [
             (b"content-type", b"application/json"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.readiness import metrics
+from services.readiness import metrics, tally
 from services.readiness.assessment import Assessment
 from services.readiness.confidence import Confidence
 from services.readiness.contract import Contract, Trouble
@@ -188,7 +188,7 @@ class Decisions:
         """Conclude, log, then answer."""
         outcome, reasons, troubles = self._conclude(found)
         for trouble in () if shadow else troubles:
-            metrics.child(metrics.TROUBLES, self.service.name, trouble).inc()
+            tally.count(metrics.child(metrics.TROUBLES, self.service.name, trouble))
         identity = decision_id()
         # Nobody acts on a shadow's answer, so there is nothing for a person to look at.
         review = None if shadow else self._review(outcome, reasons, identity)
@@ -290,24 +290,24 @@ class Decisions:
             await log.write(record)
         except LogUnavailableError as error:
             raise UnavailableError("decision_log_unavailable", error.trouble) from None
-        metrics.child(metrics.LOG_SECONDS, self.service.name).observe(time.perf_counter() - started)
+        tally.saw(metrics.child(metrics.LOG_SECONDS, self.service.name), time.perf_counter() - started)
 
     def _count(self, found: Assessment, outcome: str, review: str | None) -> None:
         name, model = self.service.name, self.ladder.model
         label = metrics.model_label(model.digest if model else "none")
         verdict = found.judgement.verdict if found.judgement else "not_judged"
         child = metrics.child
-        child(metrics.PREDICTIONS, name, outcome, label).inc()
-        child(metrics.RUNGS, name, found.rung).inc()
-        child(metrics.GUARD, name, verdict).inc()
+        tally.count(child(metrics.PREDICTIONS, name, outcome, label))
+        tally.count(child(metrics.RUNGS, name, found.rung))
+        tally.count(child(metrics.GUARD, name, verdict))
         if found.rung == "model" and found.probabilities:
             likelier = max(found.probabilities)
             # Of two classes the second one's says on which side an answer lies.
             shown = found.probabilities[1] if len(found.probabilities) == 2 else likelier  # noqa: PLR2004
-            child(metrics.PROBABILITY, name, label).observe(shown)
-            child(metrics.CONFIDENCE, name, label).observe(likelier)
+            tally.saw(child(metrics.PROBABILITY, name, label), shown)
+            tally.saw(child(metrics.CONFIDENCE, name, label), likelier)
         if review:
-            child(metrics.REVIEWS, name, review).inc()
+            tally.count(child(metrics.REVIEWS, name, review))
 
 
 def answer_of(record: Mapping[str, Any]) -> dict[str, Any]:

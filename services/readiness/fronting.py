@@ -13,6 +13,7 @@ import bentoml
 from _bentoml_sdk import Service  # type: ignore[import-untyped]  # ships no types
 from pydantic_core import to_json
 
+from services.readiness import tally
 from services.readiness.hosting import BENTO, PAGES, Process, schema_shown
 from services.readiness.shadow import PAGE, Recent
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 API_PREFIX = "/v1/"
+METRICS_PAGE = "/metrics"
 NOT_FOUND = b'{"error":"There is nothing at this path.","reason":"not_found"}'
 
 
@@ -54,6 +56,8 @@ class Front:
             if not self._all and path not in PAGES:
                 await _send(send, 404, NOT_FOUND)
                 return
+            if path == METRICS_PAGE:
+                tally.carry_over()
         await self._behind(scope, receive, send)
 
 

@@ -9,6 +9,7 @@ not, can be read by whoever compares them (``infra/operations/shadows.py``): the
 import time
 from collections import deque
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -57,12 +58,18 @@ def outcome(content: Mapping[str, Any]) -> tuple[str, float | None]:
 
     A service that tells no probability of its own is compared by how sure it is.
     """
-    own = {key: content[key] for key in sorted(content.keys() - _COMMON)}
-    scores = [value for value in own.values() if isinstance(value, float)]
-    label = " ".join(str(value) for value in own.values() if not isinstance(value, float | None))
+    own = [content[key] for key in _own(tuple(content))]
+    scores = [value for value in own if isinstance(value, float)]
+    label = " ".join([str(value) for value in own if value is not None and not isinstance(value, float)])
     sure = content.get("confidence")
     likelier = sure.get("likelier") if isinstance(sure, Mapping) else None
     return label, scores[0] if scores else likelier
+
+
+@lru_cache(maxsize=64)
+def _own(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which names of an answer are the service's own, in order; answers have few forms."""
+    return tuple(sorted(set(names) - _COMMON))
 
 
 class Recent:

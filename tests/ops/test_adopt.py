@@ -110,6 +110,24 @@ def test_a_group_whose_answer_was_lost_is_found_by_its_name() -> None:
     assert adopt.orphans([asked], set(), things, "local") == [(asked, "sg-vpc-1 plinth-local-services")]
 
 
+def test_an_identity_provider_is_found_by_its_address() -> None:
+    kind = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    urn = f"urn:pulumi:local::plinth::{kind}::workflows"
+    (step,) = adopt.collisions(run("CreateOpenIDConnectProvider ... EntityAlreadyExists: Unknown", urn, kind))
+    asked = events.Step(operation="create", urn=urn, type=kind, inputs={"url": "https://tokens.example.com"})
+    tags = {"plinth:environment": "local"}
+    things = [
+        Thing(kind="iam/oidc-provider", id=f"arn:aws:iam::1:oidc-provider/{host}", name=host, tags=tags)
+        for host in ("tokens.example.com", "oidc.eks.example.com/id/1")
+    ]
+
+    assert step.urn == urn
+    assert adopt.kinds([step]) == {"iam/oidc-provider"}
+    assert adopt.orphans([asked], set(), things, "local") == [
+        (asked, "arn:aws:iam::1:oidc-provider/tokens.example.com")
+    ]
+
+
 def test_what_could_not_be_created_is_remembered_until_a_run_is_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import errno
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -77,6 +78,34 @@ class _Entry(NamedTuple):
     loop: asyncio.AbstractEventLoop | None
 
 
+class _Patience:
+    """Ends waits that take too long: one timer for all of them, since one for each costs more than a wait.
+
+    Args:
+        loop: Where the waits are.
+        seconds: The longest.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self.loop, self._seconds = loop, seconds
+        self._waits: deque[tuple[float, asyncio.Future[Receipt]]] = deque()
+
+    def watch(self, future: "asyncio.Future[Receipt]") -> None:
+        """Let a wait that begins now end in time."""
+        self._waits.append((self.loop.time() + self._seconds, future))
+        if len(self._waits) == 1:
+            self.loop.call_at(self._waits[0][0], self._look)
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        while self._waits and (self._waits[0][1].done() or self._waits[0][0] <= now):
+            future = self._waits.popleft()[1]
+            if not future.done():
+                future.set_exception(LogUnavailableError("log_slow"))
+        if self._waits:
+            self.loop.call_at(self._waits[0][0], self._look)
+
+
 class DecisionLog:
     """One chain of records.
 
@@ -107,6 +136,7 @@ class DecisionLog:
         self._size = 0
         self._records_here = 0
         self._opened_at = time.monotonic()
+        self._patience: _Patience | None = None
         self.sealed: Callable[[str], None] = lambda _: None
         """Told the name of each segment that is complete."""
         self._roll()
@@ -147,11 +177,10 @@ class DecisionLog:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
         self._submit(_Entry(body, future, loop))
-        timer = loop.call_later(self.limits.wait_seconds, _too_slow, future)
-        try:
-            return await future
-        finally:
-            timer.cancel()
+        if self._patience is None or self._patience.loop is not loop:
+            self._patience = _Patience(loop, self.limits.wait_seconds)
+        self._patience.watch(future)
+        return await future
 
     def _submit(self, entry: _Entry) -> None:
         trouble = self.blocked()
@@ -289,11 +318,6 @@ class DecisionLog:
 def now() -> str:
     """Return the time as it stands in records: UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _too_slow(future: "asyncio.Future[Receipt]") -> None:
-    if not future.done():
-        future.set_exception(LogUnavailableError("log_slow"))
 
 
 def _settle(entries: list[_Entry], receipts: list[Receipt]) -> None:

@@ -12,7 +12,7 @@ from joserfc import jwk, jwt
 from prometheus_client import REGISTRY
 
 from services.credit_risk.answering import HOSTED
-from services.readiness import contract_file
+from services.readiness import contract_file, tally
 from services.readiness.api import Api, Endpoints
 from services.readiness.assessment import Assessment
 from services.readiness.decision_log.reading import Reader
@@ -102,6 +102,7 @@ class Served:
 
 
 def figure(name: str, **labels: str) -> float:
+    tally.carry_over()
     return REGISTRY.get_sample_value(name, {"service": "credit-risk", **labels}) or 0.0
 
 
