@@ -1,8 +1,9 @@
 """Runs the model apart from the event loop: whatever waits goes in one batch, and a hang holds nobody up.
 
-One thread works. While it is busy, rows gather; when it is free, all of them go at once. So there is no
-pause to fill a batch at low load, and batches as large as needed at high load. A batch that takes too
-long fails for those who wait, and nothing more is sent to a thread that does not come back.
+One thread works. While it is busy, rows gather; when it is free, all of them go at once, with those of the
+same turn of the loop. So there is no pause to fill a batch at low load, and batches as large as needed at
+high load. A batch that takes too long fails for those who wait, and nothing more is sent to a thread that
+does not come back.
 """
 
 import asyncio
@@ -82,11 +83,17 @@ class Engine(Generic[T]):
         """
         if self.resting:
             raise ModelFaultError("model_slow")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
         self._waiting.append((row, future))
-        if not self._busy:
-            self._next()
+        if not self._busy and len(self._waiting) == 1:
+            # Not at once: requests that came in the same turn of the loop go in the same batch.
+            loop.call_soon(self._next_if_any)
         return await future
+
+    def _next_if_any(self) -> None:
+        if self._waiting and not self._busy:
+            self._next()
 
     def _next(self) -> None:
         most = self.most_rows
