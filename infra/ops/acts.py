@@ -14,11 +14,11 @@ from infra.local.paths import home
 from infra.ops import trail
 from infra.ops.account import UNANSWERED, Account
 from infra.settings import Settings
-from services.readiness.decision_log import DecisionLog, Spool
+from services.readiness.decision_log import DecisionLog, LogUnavailableError, Spool
 from services.readiness.decision_log.reading import Reader
 from services.readiness.decision_log.shipping import Shipper
 from services.readiness.decision_log.store import Store
-from services.readiness.decision_log.writer import LogUnavailableError, now
+from services.readiness.decision_log.writer import now
 from services.readiness.errors import ServiceError
 
 STOP, EXPERIMENT, RETRAINING = "stop", "experiment", "retraining"

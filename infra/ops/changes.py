@@ -110,6 +110,8 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
                 f"the state file was damaged; restored {restored.name}, and refreshing from the world"
             )
         state.clear_stale_locks(stack)
+        lost = not state.state_file(stack).exists()
+        recovered = _recovered(wanted) if lost else False
         state.ensure_stack(stack)
         environ = environment.complete(environment.variables(wanted, file, tools, platform))
         isolation.require_proxy(environ)
@@ -119,9 +121,29 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
         settings=stack_settings(file, {name: environ[name] for name in (RELEASES_VARIABLE, TOKENS_VARIABLE)}),
         engine=Engine(stack, {**environ, **(TAKE_BACK if refresh else {})}, tools.bin("pulumi")),
         state=state.digest(stack),
-        behind=refresh or restored is not None,
+        behind=refresh or restored is not None or recovered,
         cut_off=carrying.unfinished(stack),
     )
+
+
+def _recovered(settings: Settings) -> bool:
+    """Bring a lost state back from the bucket of its environment; tell whether there was one."""
+    from infra.ops.recovery import sources  # noqa: PLC0415 - for the day on which it is needed
+
+    try:
+        record = sources.recover_state(settings, Account.of(settings))
+    except PlinthError as error:
+        screen.note(
+            f"the state is gone, and what its bucket keeps is not used ({error.what}); "
+            "going on from what is there"
+        )
+        return False
+    if record is None:
+        return False
+    screen.note(
+        f"the state was gone; brought back that of record {record.name}, and refreshing from the world"
+    )
+    return True
 
 
 def attach(settings: Settings, file: Path, steps: Steps) -> Engine:

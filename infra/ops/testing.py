@@ -29,7 +29,7 @@ TIERS: dict[str, Tier] = {
     for tier in (
         Tier(
             name="unit",
-            proves="pure code, contracts and policies: two minutes after a fresh clone, no toolchain",
+            proves="pure code, contracts and policies: four minutes on two cores, no toolchain",
             commands=(
                 (
                     *_PARALLEL,
@@ -78,7 +78,7 @@ TIERS: dict[str, Tier] = {
         ),
         Tier(
             name="faults",
-            proves="kills, isolation, no network, bad input; half an hour, so not in `./plinth test`",
+            proves="kills, isolation, no network, bad input; an hour, so not in `./plinth test`",
             commands=((*_PYTEST, "-m", "faults"),),
         ),
     )

@@ -12,11 +12,11 @@ from infra.local.paths import home, repo_root
 from infra.ops.account import Account
 from infra.settings import Settings
 from services.readiness.contract_file import load
-from services.readiness.decision_log import DecisionLog, Spool
+from services.readiness.decision_log import DecisionLog, LogUnavailableError, Spool
 from services.readiness.decision_log.reading import Reader, Report
 from services.readiness.decision_log.shipping import Shipper
 from services.readiness.decision_log.store import BucketStore, StoreError
-from services.readiness.decision_log.writer import LogUnavailableError, now
+from services.readiness.decision_log.writer import now
 from services.readiness.errors import ServiceError
 from services.readiness.review import Case, ReviewQueue
 from services.readiness.review_feed import missing, queue_of

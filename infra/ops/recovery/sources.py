@@ -107,6 +107,21 @@ def state_of(keep: Keep, record: Record) -> Mapping[str, Any]:
     return latest
 
 
+def recover_state(settings: Settings, account: Account) -> Record | None:
+    """Bring a lost state back from the environment's own bucket; None where nothing is kept there.
+
+    Where a bucket, and so an environment, was never built, there is no record of it either.
+
+    Raises:
+        PlinthError: Something is kept, and it is not to be trusted.
+    """
+    try:
+        kept = Keep(settings, account).list(keeping.RECORDS)
+    except PlinthError:
+        return None
+    return restore_state(settings, account) if kept else None
+
+
 def restore_state(settings: Settings, account: Account, *, copy: bool = False) -> Record:
     """Put the state that the newest record speaks of in the place of a lost one; return that record.
 

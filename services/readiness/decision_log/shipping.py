@@ -15,7 +15,8 @@ from services.readiness.decision_log import merkle
 from services.readiness.decision_log.records import LogDamagedError, canonical
 from services.readiness.decision_log.spool import CHECKPOINT, SEGMENT, SHIPPED, Spool
 from services.readiness.decision_log.store import Store, StoreError
-from services.readiness.decision_log.writer import DecisionLog, Trouble, now
+from services.readiness.decision_log.waiting import Trouble
+from services.readiness.decision_log.writer import DecisionLog, now
 from services.readiness.digests import bytes_digest
 from services.readiness.metrics import LOG_UNSHIPPED, child
 

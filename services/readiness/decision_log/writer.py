@@ -11,38 +11,23 @@ import errno
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from services.readiness.decision_log.records import line
 from services.readiness.decision_log.spool import SEGMENT, Head, Spool, segment_name, sync_folder
-
-Trouble = Literal["disk_full", "disk_failed", "log_queue_full", "log_slow", "log_store_down", "log_closed"]
-
-
-class LogUnavailableError(Exception):
-    """A decision cannot be logged, so it must not be answered.
-
-    Args:
-        trouble: Why, in one word of a closed set.
-    """
-
-    def __init__(self, trouble: Trouble) -> None:
-        """Keep the word."""
-        super().__init__(trouble)
-        self.trouble: Trouble = trouble
-
-
-class Receipt(NamedTuple):
-    """Where a record stands."""
-
-    writer: str
-    seq: int
-    hash: str
+from services.readiness.decision_log.waiting import (
+    Entry,
+    LogUnavailableError,
+    Patience,
+    Receipt,
+    Trouble,
+    fail,
+    settle,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,40 +57,6 @@ class Limits:
     kept_mib: int = 64
 
 
-class _Entry(NamedTuple):
-    body: dict[str, Any]
-    future: "asyncio.Future[Receipt] | Future[Receipt]"
-    loop: asyncio.AbstractEventLoop | None
-
-
-class _Patience:
-    """Ends waits that take too long: one timer for all of them, since one for each costs more than a wait.
-
-    Args:
-        loop: Where the waits are.
-        seconds: The longest.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        self.loop, self._seconds = loop, seconds
-        self._waits: deque[tuple[float, asyncio.Future[Receipt]]] = deque()
-
-    def watch(self, future: "asyncio.Future[Receipt]") -> None:
-        """Let a wait that begins now end in time."""
-        self._waits.append((self.loop.time() + self._seconds, future))
-        if len(self._waits) == 1:
-            self.loop.call_at(self._waits[0][0], self._look)
-
-    def _look(self) -> None:
-        now = self.loop.time()
-        while self._waits and (self._waits[0][1].done() or self._waits[0][0] <= now):
-            future = self._waits.popleft()[1]
-            if not future.done():
-                future.set_exception(LogUnavailableError("log_slow"))
-        if self._waits:
-            self.loop.call_at(self._waits[0][0], self._look)
-
-
 class DecisionLog:
     """One chain of records.
 
@@ -129,18 +80,18 @@ class DecisionLog:
         self.limits = limits or Limits()
         self.blocked = blocked
         self.durable: Head = spool.head
-        self._pending: list[_Entry] = []
+        self._pending: list[Entry] = []
         self._wake = threading.Condition()
         self._closing = False
         self._fd = -1
         self._size = 0
         self._records_here = 0
         self._opened_at = time.monotonic()
-        self._patience: _Patience | None = None
+        self._patience: Patience | None = None
         self.sealed: Callable[[str], None] = lambda _: None
         """Told the name of each segment that is complete."""
         self._roll()
-        self._commit([_Entry(self._opening(about or {}), Future(), None)])
+        self._commit([Entry(self._opening(about or {}), Future(), None)])
         self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
         self._thread.start()
 
@@ -162,7 +113,7 @@ class DecisionLog:
             LogUnavailableError: It is not in the log, or nobody can say.
         """
         future: Future[Receipt] = Future()
-        self._submit(_Entry(body, future, None))
+        self._submit(Entry(body, future, None))
         try:
             return future.result(self.limits.wait_seconds)
         except TimeoutError:
@@ -176,13 +127,13 @@ class DecisionLog:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
-        self._submit(_Entry(body, future, loop))
+        self._submit(Entry(body, future, loop))
         if self._patience is None or self._patience.loop is not loop:
-            self._patience = _Patience(loop, self.limits.wait_seconds)
+            self._patience = Patience(loop, self.limits.wait_seconds)
         self._patience.watch(future)
         return await future
 
-    def _submit(self, entry: _Entry) -> None:
+    def _submit(self, entry: Entry) -> None:
         trouble = self.blocked()
         if trouble:
             raise LogUnavailableError(trouble)
@@ -206,7 +157,7 @@ class DecisionLog:
         if self._thread.is_alive():
             return  # a disk that hangs; the files stay ours until the process ends
         with contextlib.suppress(OSError):
-            self._commit([_Entry({"kind": "closed", "at": now()}, Future(), None)])
+            self._commit([Entry({"kind": "closed", "at": now()}, Future(), None)])
         self._finish_segment()
         self.spool.release()
 
@@ -228,24 +179,24 @@ class DecisionLog:
                     self._commit(entries)
                 except OSError as error:
                     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-                    _fail(entries, LogUnavailableError("disk_full" if full else "disk_failed"))
+                    fail(entries, LogUnavailableError("disk_full" if full else "disk_failed"))
                 except (ValueError, TypeError):
                     self._one_by_one(entries)
             if self._due():
                 with contextlib.suppress(OSError):
                     self._roll()
 
-    def _one_by_one(self, entries: list[_Entry]) -> None:
+    def _one_by_one(self, entries: list[Entry]) -> None:
         """Find the record that has no JSON form; a defect of its caller must not fail the others."""
         for entry in entries:
             try:
                 self._commit([entry])
             except OSError:
-                _fail([entry], LogUnavailableError("disk_failed"))
+                fail([entry], LogUnavailableError("disk_failed"))
             except (ValueError, TypeError) as error:
-                _fail([entry], error)
+                fail([entry], error)
 
-    def _commit(self, entries: list[_Entry]) -> None:
+    def _commit(self, entries: list[Entry]) -> None:
         """Write and sync records as one; either all are durable or none is in the file.
 
         Raises:
@@ -273,7 +224,7 @@ class DecisionLog:
         self._size += len(content)
         self._records_here += len(entries)
         self.durable = Head(seq, prev)
-        _settle(entries, receipts)
+        settle(entries, receipts)
 
     def _abandon(self) -> None:
         """Take back what was not synced, and leave the file.
@@ -318,38 +269,3 @@ class DecisionLog:
 def now() -> str:
     """Return the time as it stands in records: UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _settle(entries: list[_Entry], receipts: list[Receipt]) -> None:
-    _tell([(entry, receipt, None) for entry, receipt in zip(entries, receipts, strict=True)])
-
-
-def _fail(entries: list[_Entry], error: Exception) -> None:
-    _tell([(entry, None, error) for entry in entries])
-
-
-_Told = tuple[_Entry, Receipt | None, Exception | None]
-
-
-def _tell(told: list[_Told]) -> None:
-    """Wake everybody who waits; an event loop is woken once for all of its futures."""
-    by_loop: dict[asyncio.AbstractEventLoop | None, list[_Told]] = {}
-    for one in told:
-        by_loop.setdefault(one[0].loop, []).append(one)
-    for loop, ones in by_loop.items():
-        if loop is None:
-            _resolve(ones)
-        else:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_resolve, ones)
-
-
-def _resolve(told: list[_Told]) -> None:
-    for entry, receipt, error in told:
-        if entry.future.done():
-            continue  # the request gave up; its record is in the log all the same
-        if receipt is not None:
-            entry.future.set_result(receipt)
-        else:
-            assert error is not None
-            entry.future.set_exception(error)

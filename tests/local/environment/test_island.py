@@ -94,15 +94,16 @@ def test_it_was_made_without_a_network(island: Clone, namespace: tuple[str, ...]
     assert all(f"key={EMULATED_KEY_ID} " in line for line in island.access_log())
 
 
-def test_a_state_that_is_gone_is_made_again_from_what_is_there(island: Clone) -> None:
+def test_a_state_that_is_gone_is_brought_back_from_the_bucket_of_its_environment(island: Clone) -> None:
     before = {tuple(r["urn"].split("::")[2:]): r.get("id") for r in island.checkpoint()["resources"]}
     for name in ("stacks", "backups", "history"):
         shutil.rmtree(island.home / "state" / ".pulumi" / name)
 
+    island.plinth("up").ended(Exit.OK, "the state was gone; brought back that of record ")
     island.converges()
 
     after = {tuple(r["urn"].split("::")[2:]): r.get("id") for r in island.checkpoint()["resources"]}
-    assert after.keys() == before.keys()
+    assert after == before, "the same things, none of them twice"
     island.plinth("predict").ended(Exit.OK)
 
 

@@ -348,6 +348,26 @@ def test_a_lost_state_comes_back_and_a_living_one_is_not_written_over(settings: 
     assert records.load(settings) == record
 
 
+def test_a_lost_state_is_brought_back_only_from_what_is_kept_and_trusted(
+    settings: Settings, kept: Any
+) -> None:
+    home = replace_region(kept, settings.aws.region)
+    before = state.digest("local")
+    loss.forget("local")
+    nowhere = settings.model_copy(update={"environment": "nowhere"})
+    assert sources.recover_state(nowhere, home) is None, "there is no such bucket"
+
+    record = sources.recover_state(settings, home)
+
+    assert record is not None
+    assert state.digest("local") == before
+    loss.forget("local")
+    Keep(settings, home).put(keeping.RECORDS, record.name, b"{}")
+    with pytest.raises(PlinthError):
+        sources.recover_state(settings, home)
+    assert not state.state_file("local").exists()
+
+
 def test_scenarios_have_names_of_their_own_and_commands_that_exist() -> None:
     names = [one.name for one in gamedays.ALL]
 
