@@ -2,7 +2,8 @@
 
 ``records`` is the chain and ``merkle`` the tree over a sealed segment, both pure. ``writer`` puts records
 on disk by group commit, ``waiting`` tells those who wait for it, ``spool`` holds the files, ``shipping``
-seals and copies them to a ``store``. ``verification`` finds what somebody changed, ``reading`` finds a decision.
+seals and copies them to a ``store``. ``verification`` finds what somebody changed, ``reading`` finds a
+decision.
 """
 
 from services.readiness.decision_log.records import LogDamagedError
