@@ -113,8 +113,7 @@ def orphans(
 def _is(step: Step, thing: Thing) -> bool:
     if step.type in BY_NAME:
         asked = " ".join(str(step.inputs.get(word)) for word in BY_NAME[step.type])
-        # An identity provider is asked for by its address and listed by that without its scheme.
-        return bool(asked.removeprefix("https://") == thing.detail.get("name", thing.name))
+        return bool(asked == thing.detail.get("name", thing.name))
     tags = {str(key): str(value) for key, value in (step.inputs.get("tags") or {}).items()}
     return bool(tags) and step.type in DRAWN and tags.items() <= (thing.tags or {}).items()
 

@@ -110,8 +110,7 @@ def prepare(file: Path, steps: Steps, *, refresh: bool = False) -> Ready:
                 f"the state file was damaged; restored {restored.name}, and refreshing from the world"
             )
         state.clear_stale_locks(stack)
-        lost = not state.state_file(stack).exists()
-        recovered = _recovered(wanted) if lost else False
+        recovered = not state.state_file(stack).exists() and _recovered(wanted)
         state.ensure_stack(stack)
         environ = environment.complete(environment.variables(wanted, file, tools, platform))
         isolation.require_proxy(environ)

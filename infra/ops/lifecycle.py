@@ -16,6 +16,7 @@ from typing import Any, Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra import naming
+from infra.data_classes import bucket_name
 from infra.errors import Exit, PlinthError, RefusedError
 from infra.local.paths import home, repo_root
 from infra.ops import contracts, trail
@@ -27,7 +28,6 @@ from services.lifecycle.pipeline import Pipeline, Run, Stores, of, run
 from services.lifecycle.registry import Registry, RegistryError, Version
 from services.lifecycle.stores import BucketObjects, FolderItems, FolderObjects, Items, TableItems
 from services.readiness import attestation, contract_file, dsse
-from services.readiness.decision_log.store import BucketStore
 from services.readiness.errors import DataError, ModelRefusedError, ServiceError, TrainingError
 from services.readiness.stopping import StopWatch, reading
 
@@ -45,7 +45,7 @@ def stores(settings: Settings, place: Place) -> Stores:
         settings: The stack's settings.
         place: ``folder`` below this clone's home, or ``aws``: the stack's buckets and tables.
     """
-    environment, aws = settings.environment, settings.aws
+    environment = settings.environment
     if place == "folder":
         root = home() / "lifecycle" / environment
         items: Items = FolderItems(root / "registry", **REGISTRY_KEYS)
@@ -59,8 +59,7 @@ def stores(settings: Settings, place: Place) -> Stores:
     s3 = account.client("s3")
 
     def bucket(role: str) -> BucketObjects:
-        name = naming.bucket(environment, role, account_id=aws.account_id, region=aws.region)
-        return BucketObjects(s3, name)
+        return BucketObjects(s3, bucket_name(settings, role))
 
     table = naming.table(environment, "model-registry")
     items = TableItems(account.client("dynamodb"), table, **REGISTRY_KEYS)
@@ -226,7 +225,7 @@ def batch(
                     folder,
                     log=home() / trail.BATCH_LOG,
                     caller=f"batch:{getpass.getuser()}",
-                    store=decisions_store(settings) if place == "aws" else None,
+                    store=trail.bucket(settings) if place == "aws" else None,
                     stopped=stopped(settings, service) if place == "aws" else None,
                 ) as scorer,
                 source.open(encoding="utf-8") as lines,
@@ -244,13 +243,6 @@ def batch(
                 fix="name a file of UTF-8 text with a JSON document in each line",
             ) from None
     return {**counts, "model_digest": scorer.model_digest}
-
-
-def decisions_store(settings: Settings) -> BucketStore:
-    """Return where a stack's decision log is sealed."""
-    aws = settings.aws
-    name = naming.bucket(settings.environment, "decisions", account_id=aws.account_id, region=aws.region)
-    return BucketStore(name, Account.of(settings).client("s3"))
 
 
 def stopped(settings: Settings, service: str) -> Callable[[], bool]:

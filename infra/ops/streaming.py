@@ -75,7 +75,7 @@ def run(
             folder,
             log=home() / trail.BATCH_LOG,
             caller=f"stream:{getpass.getuser()}",
-            store=lifecycle.decisions_store(settings),
+            store=trail.bucket(settings),
             stopped=lifecycle.stopped(settings, service),
         ) as scorer:
             worker = streaming.Stream(

@@ -135,8 +135,7 @@ class Engine(Generic[T]):
             # The kind only: the text of a library's error may show what was sent.
             logger.error("The model gave no answer: %s", type(error).__name__ if error else "wrong count")
             _fail(batch, fault.fault)
-        if self._waiting:
-            self._next()
+        self._next_if_any()
 
     def _too_slow(self, batch: list[tuple[Row, asyncio.Future[T]]]) -> None:
         logger.error("The model took more than %g s; it is left alone for a while.", self._limit)

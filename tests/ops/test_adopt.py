@@ -117,7 +117,13 @@ def test_an_identity_provider_is_found_by_its_address() -> None:
     asked = events.Step(operation="create", urn=urn, type=kind, inputs={"url": "https://tokens.example.com"})
     tags = {"plinth:environment": "local"}
     things = [
-        Thing(kind="iam/oidc-provider", id=f"arn:aws:iam::1:oidc-provider/{host}", name=host, tags=tags)
+        Thing(
+            kind="iam/oidc-provider",
+            id=f"arn:aws:iam::1:oidc-provider/{host}",
+            name=host,
+            tags=tags,
+            detail={"name": f"https://{host}"},
+        )
         for host in ("tokens.example.com", "oidc.eks.example.com/id/1")
     ]
 

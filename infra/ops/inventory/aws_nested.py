@@ -246,7 +246,8 @@ def _federations(account: Account, region: str) -> Iterable[Thing]:
         given = {"OpenIDConnectProviderArn": row["Arn"]}
         rows = account.rows("iam", "list_open_id_connect_provider_tags", "Tags", region=region, **given)
         name = row["Arn"].split("oidc-provider/", 1)[-1]
-        yield Thing(kind="iam/oidc-provider", id=row["Arn"], name=name, tags=tags.pairs(rows))
+        asked = {"name": f"https://{name}"}  # as the program asks for it
+        yield Thing(kind="iam/oidc-provider", id=row["Arn"], name=name, tags=tags.pairs(rows), detail=asked)
 
 
 def _budgets(account: Account, region: str) -> Iterable[Thing]:
